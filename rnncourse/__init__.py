@@ -1,0 +1,41 @@
+"""Companion package of the course on recurrent neural networks: NumPy, nothing hidden.
+
+`equations` holds each equation of the course as one function. `RNN`, `Readout` and `Model` are
+the same equations over batches; `bptt` takes the chain rule apart, path by path; `fit` trains.
+Arrays are time-major: inputs (T, B, D), hidden states (T, B, H).
+"""
+
+from . import bptt, equations
+from .gradients import check_gradients, clip_by_global_norm, global_norm
+from .model import Model
+from .nonlinear import log_softmax, sigmoid, softmax
+from .optim import SGD, Adam, RMSprop
+from .readout import Readout, softmax_cross_entropy, squared_error
+from .rnn import RNN
+from .training import History, TrainingDiverged, fit, load_checkpoint, save_checkpoint
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RNN",
+    "SGD",
+    "Adam",
+    "History",
+    "Model",
+    "RMSprop",
+    "Readout",
+    "TrainingDiverged",
+    "bptt",
+    "check_gradients",
+    "clip_by_global_norm",
+    "equations",
+    "fit",
+    "global_norm",
+    "load_checkpoint",
+    "log_softmax",
+    "save_checkpoint",
+    "sigmoid",
+    "softmax",
+    "softmax_cross_entropy",
+    "squared_error",
+]

@@ -1,0 +1,177 @@
+"""Gradients looked at from outside: are they right, how large are they, and clipping them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .validation import Array, Params, require_positive, require_rng, require_shape, require_size
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of one parameter: its gradient as given and as measured by differences."""
+
+    name: str
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What `check_gradients` found. Printed, it is a table.
+
+    Attributes
+    ----------
+    errors : relative error of each parameter's gradient
+    worst_entries : for each parameter, the entry that is furthest off
+    """
+
+    errors: dict[str, float]
+    worst_entries: dict[str, Entry]
+
+    @property
+    def max_error(self) -> float:
+        """The largest relative error of any parameter."""
+        return max(self.errors.values())
+
+    @property
+    def worst(self) -> Entry:
+        """The entry that is furthest off in the parameter with the largest error."""
+        return self.worst_entries[max(self.errors, key=self.errors.__getitem__)]
+
+    def ok(self, tolerance: float = 1e-7) -> bool:
+        """Return True if every relative error is at most `tolerance`."""
+        return self.max_error <= tolerance
+
+    def __str__(self) -> str:
+        rows = [f"{'parameter':<10} {'relative error':>14}   worst entry"]
+        for name, error in self.errors.items():
+            e = self.worst_entries[name]
+            place = f"[{', '.join(map(str, e.index))}]"
+            rows.append(
+                f"{name:<10} {error:>14.1e}   {name}{place}: "
+                f"given {e.analytic:.6g}, measured {e.numeric:.6g}"
+            )
+        return "\n".join(rows)
+
+
+def check_gradients(
+    loss: Callable[[], float],
+    params: Params,
+    grads: Mapping[str, Array],
+    *,
+    epsilon: float = 1e-5,
+    floor: float = 1e-3,
+    max_entries: int | None = None,
+    rng: np.random.Generator | None = None,
+) -> GradientReport:
+    """Compare gradients with differences of the loss (eq-central-difference).
+
+    The measured gradient of a weight w is the central difference (E(w + ε) − E(w − ε)) / 2ε.
+    The relative error of a parameter is the largest difference between given and measured
+    gradient over its entries, divided by the largest entry of either (or by `floor`, if that is
+    larger: differences cannot resolve a gradient that is all but zero).
+
+    Parameters
+    ----------
+    loss : function of no arguments
+        Returns E for the present contents of `params`, without side effects.
+    params : mapping of float64 arrays
+        Each entry is moved by ±ε in place and put back.
+    grads : mapping of arrays
+        The gradients to check, with the names and shapes of `params`.
+    epsilon : float
+        ε. The error of the difference is of order ε² from the curve and 10⁻¹⁶/ε from rounding;
+        10⁻⁵ balances the two.
+    floor : float
+        The smallest gradient size that errors are measured against.
+    max_entries : int, optional
+        Check at most this many entries of each parameter, drawn with `rng`; all if left out.
+
+    Raises
+    ------
+    TypeError
+        A parameter that is not float64: in float32 rounding drowns the difference.
+    ValueError
+        Names or shapes of `grads` that differ from those of `params`.
+    """
+    require_positive("epsilon", epsilon)
+    if not params or set(grads) != set(params):
+        raise ValueError(f"grads has {sorted(grads)}, expected {sorted(params) or 'parameters'}")
+    errors, worst = {}, {}
+    for name, W in params.items():
+        if W.dtype != np.float64:
+            raise TypeError(f"{name} has dtype {W.dtype}, expected float64 for finite differences")
+        require_shape(f"the gradient of {name}", grads[name], W.shape)
+        entries = list(np.ndindex(W.shape))
+        if max_entries is not None and require_size("max_entries", max_entries) < len(entries):
+            if rng is None:
+                raise ValueError("rng is missing: max_entries draws entries at random")
+            chosen = require_rng(rng).choice(len(entries), max_entries, replace=False)
+            entries = [entries[i] for i in sorted(chosen)]
+        found = [
+            Entry(name, i, float(grads[name][i]), _central_difference(loss, W, i, epsilon))
+            for i in entries
+        ]
+        off = np.array([abs(e.analytic - e.numeric) for e in found])
+        size = max(max(abs(e.analytic), abs(e.numeric)) for e in found)
+        # A NaN counts as the largest error, never as a small one.
+        off = np.where(np.isnan(off), np.inf, off)
+        errors[name] = float(off.max() / max(size, floor)) if np.isfinite(off.max()) else np.inf
+        worst[name] = found[int(off.argmax())]
+    return GradientReport(errors, worst)
+
+
+def _central_difference(
+    loss: Callable[[], float], W: Array, index: tuple[int, ...], epsilon: float
+) -> float:
+    here = W[index]
+    try:
+        W[index] = here + epsilon
+        above = loss()
+        W[index] = here - epsilon
+        below = loss()
+    finally:
+        W[index] = here
+    return (above - below) / (2 * epsilon)
+
+
+def global_norm(grads: Mapping[str, Array]) -> float:
+    """Euclidean length of all gradients taken as one vector (eq-global-norm).
+
+    Summed in float64, so that large float32 gradients do not overflow.
+    """
+    return float(
+        np.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads.values()))
+    )
+
+
+def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
+    """Scale all gradients by one factor, in place, so that their global norm is at most `max_norm`.
+
+    One common factor keeps the direction of the step (Pascanu, Mikolov and Bengio, 2013).
+
+    Returns
+    -------
+    float
+        The norm before clipping.
+
+    Raises
+    ------
+    FloatingPointError
+        A gradient with NaN or infinity, for which no scale helps; nothing is changed.
+    """
+    require_positive("max_norm", max_norm)
+    norm = global_norm(grads)
+    if not np.isfinite(norm):
+        names = [n for n, g in grads.items() if not np.isfinite(g).all()]
+        raise FloatingPointError(
+            f"the global norm is {norm}: {', '.join(names) or 'the sum of squares'} is not "
+            "finite, expected finite gradients"
+        )
+    if norm > max_norm:
+        for g in grads.values():
+            g *= max_norm / norm
+    return norm

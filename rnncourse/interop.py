@@ -1,0 +1,73 @@
+"""Weights from and to PyTorch.
+
+`torch.nn.RNN` computes tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh). Its W_ih is our W_xh, its
+W_hh is ours, and our b_h is the sum of its two biases; no rows or columns change places. The
+functions that take or give a state dict work without PyTorch: any mapping of arrays will do.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .rnn import RNN
+from .validation import Array
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_torch_state(rnn: RNN, state: Mapping[str, Any]) -> None:
+    """Copy the weights of a one-layer `torch.nn.RNN` into `rnn`.
+
+    Parameters
+    ----------
+    rnn : RNN of the same sizes
+    state : mapping
+        ``module.state_dict()``, or arrays under the same names: weight_ih_l0 (H, D),
+        weight_hh_l0 (H, H), bias_ih_l0 (H,) and bias_hh_l0 (H,); the biases may be left out
+        together (``bias=False``).
+
+    Raises
+    ------
+    ValueError
+        Names or shapes that do not fit; `rnn` is then unchanged.
+    """
+    arrays = {name: np.asarray(value) for name, value in state.items()}
+    weights, biases = {"weight_ih_l0", "weight_hh_l0"}, {"bias_ih_l0", "bias_hh_l0"}
+    if set(arrays) not in (weights, weights | biases):
+        raise ValueError(
+            f"state has {sorted(arrays)}, expected {sorted(weights | biases)}: one tanh layer, "
+            "one direction"
+        )
+    zero = np.zeros(rnn.hidden_size)
+    rnn.load_params(
+        {
+            "W_xh": arrays["weight_ih_l0"],
+            "W_hh": arrays["weight_hh_l0"],
+            "b_h": arrays.get("bias_ih_l0", zero) + arrays.get("bias_hh_l0", zero),
+        }
+    )
+
+
+def torch_state(rnn: RNN) -> dict[str, Array]:
+    """Return the weights of `rnn` under the names of `torch.nn.RNN`, as copies.
+
+    b_h becomes bias_ih_l0, and bias_hh_l0 is zero.
+    """
+    p = rnn.params
+    return {
+        "weight_ih_l0": p["W_xh"].copy(),
+        "weight_hh_l0": p["W_hh"].copy(),
+        "bias_ih_l0": p["b_h"].copy(),
+        "bias_hh_l0": np.zeros_like(p["b_h"]),
+    }
+
+
+def to_torch(rnn: RNN) -> "torch.nn.RNN":
+    """Return a `torch.nn.RNN` with the weights and dtype of `rnn`; needs PyTorch."""
+    import torch
+
+    module = torch.nn.RNN(rnn.input_size, rnn.hidden_size, dtype=getattr(torch, rnn.dtype.name))
+    module.load_state_dict({n: torch.from_numpy(a) for n, a in torch_state(rnn).items()})
+    return module

@@ -1,0 +1,279 @@
+"""A recurrent layer, a readout and a loss, joined into a trainable model.
+
+The arrangement says where the inputs enter and which outputs count:
+
+    many-to-many   an input and an output at every step
+    many-to-one    an input at every step, one output after the last
+    one-to-many    one input at the first step (zeros after it), an output at every step
+
+A network that reads first and answers later (encoder-decoder) is many-to-many with a mask that
+counts the answering steps only, or two layers chained through `state`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .nonlinear import softmax
+from .readout import Readout, softmax_cross_entropy, squared_error
+from .validation import (
+    Array,
+    Params,
+    copy_params,
+    real_array,
+    require_choice,
+    require_positive,
+    require_rng,
+    require_size,
+    whole_numbers,
+)
+
+ARRANGEMENTS = ("many-to-many", "many-to-one", "one-to-many")
+LOSSES = {"squared_error": squared_error, "cross_entropy": softmax_cross_entropy}
+
+
+class Layer(Protocol):
+    """What a model asks of its recurrent layer; `rnncourse.RNN` is one."""
+
+    input_size: int
+    hidden_size: int
+    dtype: np.dtype
+    params: Params
+
+    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any, Any]:
+        """Return states (T, B, H), final state, trace."""
+
+    def backward(self, trace: Any, dh: Any, dstate_T: Any = None) -> tuple[Array, Any, dict]:
+        """Return the gradients for inputs, initial state and parameters."""
+
+
+class Model:
+    """A recurrent layer with a linear readout and a loss.
+
+    Parameters
+    ----------
+    layer : RNN
+        The recurrent layer.
+    readout : Readout
+        Has the layer's hidden size and dtype.
+    loss : "cross_entropy" (labels) or "squared_error" (real targets)
+    arrangement : "many-to-many", "many-to-one" or "one-to-many"
+    reduction : "mean" over the counted predictions (default) or their "sum"
+
+    Attributes
+    ----------
+    params : read-only mapping of every parameter by name; write into the arrays in place
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> model = Model(RNN(3, 8, rng=rng), Readout(8, 2, rng=rng), arrangement="many-to-one")
+    >>> x, labels = rng.normal(size=(5, 4, 3)), [0, 1, 1, 0]
+    >>> E, grads, state_T = model.loss_and_gradients(x, labels)
+    >>> grads["W_hh"].shape
+    (8, 8)
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        readout: Readout,
+        *,
+        loss: str = "cross_entropy",
+        arrangement: str = "many-to-many",
+        reduction: str = "mean",
+    ) -> None:
+        if readout.hidden_size != layer.hidden_size:
+            raise ValueError(
+                f"readout has hidden_size {readout.hidden_size}, "
+                f"expected the layer's {layer.hidden_size}"
+            )
+        if readout.dtype != layer.dtype:
+            raise ValueError(f"readout has dtype {readout.dtype}, expected {layer.dtype}")
+        self.layer, self.readout = layer, readout
+        self.loss_name = require_choice("loss", loss, tuple(LOSSES))
+        self.arrangement = require_choice("arrangement", arrangement, ARRANGEMENTS)
+        self.reduction = require_choice("reduction", reduction, ("mean", "sum"))
+        self.params: Params = MappingProxyType({**layer.params, **readout.params})
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trainable numbers. It does not depend on the sequence length."""
+        return sum(p.size for p in self.params.values())
+
+    def load_params(self, values: Mapping[str, ArrayLike]) -> None:
+        """Copy `values` into the model; nothing changes unless every name and shape fits."""
+        copy_params(self.params, values)
+
+    def predict(
+        self,
+        x: ArrayLike,
+        *,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        steps: int | None = None,
+    ) -> Array:
+        """Return the outputs y.
+
+        Parameters
+        ----------
+        x : (T, B, D); for one-to-many (B, D)
+        state : initial state, optional
+        lengths : (B,) lengths, optional
+        steps : int
+            For one-to-many only, where it is needed: how many outputs to give.
+
+        Returns
+        -------
+        (T, B, O); for many-to-one (B, O); for one-to-many (steps, B, O)
+        """
+        if self.arrangement == "one-to-many":
+            if steps is None:
+                raise ValueError("steps is missing: a one-to-many model needs a number of outputs")
+        elif steps is not None:
+            raise ValueError(f"steps is {steps}, expected None for a {self.arrangement} model")
+        h, _, _ = self.layer.forward(self._inputs(x, steps), state, lengths)
+        return self.readout.forward(self._read_at(h, lengths))
+
+    def loss(self, x: ArrayLike, targets: ArrayLike, **options: Any) -> float:
+        """Return the loss E; arguments as for `loss_and_gradients`."""
+        return self._forward(x, targets, **options)[0]
+
+    def loss_and_gradients(
+        self, x: ArrayLike, targets: ArrayLike, **options: Any
+    ) -> tuple[float, dict[str, Array], Any]:
+        """Return the loss E, its gradient for every parameter, and the final state.
+
+        Parameters
+        ----------
+        x : (T, B, D); for one-to-many (B, D)
+        targets : one per prediction
+            Labels (T, B) or targets (T, B, O); for many-to-one (B,) or (B, O).
+        state : optional
+            Initial state of the layer. No gradient is returned for it: handing in the final
+            state of the chunk before is truncated back-propagation through time.
+        lengths : (B,) of whole numbers from 1 to T, optional
+            Steps past a sequence's length do not count.
+        mask : bool, one per prediction, optional
+            True for the predictions that count.
+
+        Returns
+        -------
+        E : float
+        grads : dict of arrays, each in its parameter's shape
+        state_T : the layer's final state
+        """
+        E, dy, h, read, trace, state_T = self._forward(x, targets, **options)
+        dread, grads = self.readout.backward(read, dy)
+        if self.arrangement == "many-to-one":
+            T, B, _ = h.shape
+            dh = np.zeros_like(h)
+            dh[_last(options.get("lengths"), T, B)] = dread
+        else:
+            dh = dread
+        _, _, layer_grads = self.layer.backward(trace, dh)
+        return E, {**layer_grads, **grads}, state_T
+
+    def generate(
+        self,
+        x: ArrayLike,
+        steps: int,
+        *,
+        state: Any = None,
+        rng: np.random.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> NDArray:
+        """Read `x`, then go on alone: each output becomes the next input.
+
+        Parameters
+        ----------
+        x : (T, B, D)
+            The beginning. D must equal the output size O.
+        steps : int
+            How many outputs to generate.
+        rng : numpy.random.Generator, optional
+            For a cross-entropy model: draws each label from softmax(y / temperature). Left out,
+            the most probable label is taken.
+        temperature : float above 0
+            Below 1 the draws keep closer to the most probable label, above 1 they spread.
+
+        Returns
+        -------
+        (steps, B) labels for a cross-entropy model; (steps, B, O) values otherwise
+        """
+        D, O = self.layer.input_size, self.readout.output_size  # noqa: E741
+        if self.arrangement != "many-to-many" or D != O:
+            raise ValueError(
+                f"the model is {self.arrangement} with input size {D} and output size {O}; to "
+                "feed outputs back it must be many-to-many with equal sizes"
+            )
+        require_size("steps", steps)
+        require_positive("temperature", temperature)
+        x_t, made = x, list[NDArray]()
+        for _ in range(steps):
+            h, state, _ = self.layer.forward(x_t, state)
+            y = self.readout.forward(h[-1])
+            if self.loss_name == "squared_error":
+                made.append(y)
+                x_t = y[None]
+            else:
+                label = _choose(y, rng, temperature)
+                made.append(label)
+                x_t = np.eye(O)[label][None]
+        return np.stack(made)
+
+    def _inputs(self, x: ArrayLike, steps: int | None) -> ArrayLike:
+        """For one-to-many, spread x (B, D) over `steps` steps: x first, zeros after it."""
+        if self.arrangement != "one-to-many":
+            return x
+        x = real_array("x", x, ("B", self.layer.input_size), self.layer.dtype)
+        spread = np.zeros((require_size("steps", steps or 0), *x.shape), x.dtype)
+        spread[0] = x
+        return spread
+
+    def _read_at(self, h: Array, lengths: ArrayLike | None) -> Array:
+        """Return the states that the readout reads: all, or each sequence's last."""
+        if self.arrangement != "many-to-one":
+            return h
+        T, B, _ = h.shape
+        return h[_last(lengths, T, B)]
+
+    def _forward(
+        self,
+        x: ArrayLike,
+        targets: ArrayLike,
+        *,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> tuple[float, Array, Array, Array, Any, Any]:
+        steps = len(np.asarray(targets)) if self.arrangement == "one-to-many" else None
+        h, state_T, trace = self.layer.forward(self._inputs(x, steps), state, lengths)
+        read = self._read_at(h, lengths)
+        y = self.readout.forward(read)
+        if lengths is not None and self.arrangement != "many-to-one":
+            inside = np.arange(len(h))[:, None] < np.asarray(lengths)
+            mask = inside if mask is None else inside & np.asarray(mask)
+        E, dy = LOSSES[self.loss_name](y, targets, mask, self.reduction)
+        return E, dy, h, read, trace, state_T
+
+
+def _last(lengths: ArrayLike | None, T: int, B: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the index of each sequence's last step in an array (T, B, ...)."""
+    if lengths is None:
+        last = np.full(B, T - 1)
+    else:
+        last = whole_numbers("lengths", lengths, (B,), 1, T) - 1
+    return last, np.arange(B)
+
+
+def _choose(y: Array, rng: np.random.Generator | None, temperature: float) -> NDArray[np.intp]:
+    """Return one label for each row of outputs y (B, O)."""
+    if rng is None:
+        return y.argmax(axis=-1)
+    p = softmax(y.astype(np.float64) / temperature)
+    below = p.cumsum(axis=-1) < require_rng(rng).random((len(y), 1))
+    return np.minimum(below.sum(axis=-1), y.shape[-1] - 1)

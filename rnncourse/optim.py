@@ -1,0 +1,136 @@
+"""Update rules. Each changes parameters in place, given their gradients."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .validation import Array, Params, require_positive, require_shape
+
+
+class Optimizer:
+    """What the update rules share: a learning rate, and named arrays of memory.
+
+    A subclass says in `update` how far one parameter moves.
+    """
+
+    slots: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate: float) -> None:
+        self.learning_rate = require_positive("learning_rate", learning_rate)
+        self.steps = 0
+        self.memory: dict[str, dict[str, Array]] = {}
+
+    def step(self, params: Params, grads: Mapping[str, Array]) -> None:
+        """Move every parameter one step against its gradient, in place."""
+        if set(grads) != set(params):
+            raise ValueError(f"grads has {sorted(grads)}, expected {sorted(params)}")
+        for name, W in params.items():
+            require_shape(f"the gradient of {name}", grads[name], W.shape)
+        self.steps += 1
+        for name, W in params.items():
+            if name not in self.memory:
+                self.memory[name] = {slot: np.zeros_like(W) for slot in self.slots}
+            W -= self.update(grads[name], self.memory[name])
+
+    def update(self, dW: Array, memory: dict[str, Array]) -> Array:
+        """Return what is subtracted from a parameter with gradient `dW`."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Array]:
+        """Return copies of all that a later run needs to go on exactly, as named arrays."""
+        flat = {f"{n}.{s}": a.copy() for n, slots in self.memory.items() for s, a in slots.items()}
+        return {"steps": np.array(self.steps), **flat}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Take over what `state` returned."""
+        memory: dict[str, dict[str, Array]] = {}
+        for key, value in state.items():
+            if key == "steps":
+                continue
+            name, _, slot = key.rpartition(".")
+            if slot not in self.slots:
+                raise ValueError(
+                    f"state holds {key!r}, expected entries of {type(self).__name__}: "
+                    f"{', '.join(self.slots) or 'none'}"
+                )
+            memory.setdefault(name, {})[slot] = np.array(value)
+        self.steps, self.memory = int(state["steps"]), memory
+
+
+class SGD(Optimizer):
+    """Gradient descent on batches (eq-update): W ← W − learning_rate · dW.
+
+    Robbins and Monro (1951).
+    """
+
+    def update(self, dW: Array, memory: dict[str, Array]) -> Array:
+        return self.learning_rate * dW
+
+
+class RMSprop(Optimizer):
+    """Divide each gradient by a running root mean square of its size (eq-rmsprop).
+
+    Tieleman and Hinton (2012), lecture 6.5.
+
+    Parameters
+    ----------
+    learning_rate : float above 0
+    decay : float from 0 to 1, how much of the running mean is kept at each step
+    epsilon : float above 0, keeps the quotient finite
+    """
+
+    slots = ("mean_square",)
+
+    def __init__(
+        self, learning_rate: float = 1e-3, decay: float = 0.9, epsilon: float = 1e-8
+    ) -> None:
+        super().__init__(learning_rate)
+        self.decay = _fraction("decay", decay)
+        self.epsilon = require_positive("epsilon", epsilon)
+
+    def update(self, dW: Array, memory: dict[str, Array]) -> Array:
+        v = memory["mean_square"]
+        v += (1 - self.decay) * (dW**2 - v)
+        return self.learning_rate * dW / (np.sqrt(v) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """Running means of the gradient and of its square, corrected for their start at 0 (eq-adam).
+
+    Kingma and Ba (2015), algorithm 1.
+
+    Parameters
+    ----------
+    learning_rate : float above 0
+    beta1, beta2 : floats from 0 to 1, how much of each running mean is kept at each step
+    epsilon : float above 0, keeps the quotient finite
+    """
+
+    slots = ("mean", "mean_square")
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        super().__init__(learning_rate)
+        self.beta1, self.beta2 = _fraction("beta1", beta1), _fraction("beta2", beta2)
+        self.epsilon = require_positive("epsilon", epsilon)
+
+    def update(self, dW: Array, memory: dict[str, Array]) -> Array:
+        m, v = memory["mean"], memory["mean_square"]
+        m += (1 - self.beta1) * (dW - m)
+        v += (1 - self.beta2) * (dW**2 - v)
+        m_hat = m / (1 - self.beta1**self.steps)
+        v_hat = v / (1 - self.beta2**self.steps)
+        return self.learning_rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+
+def _fraction(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is {value!r}, expected a number from 0 to below 1")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}, expected a number from 0 to below 1")
+    return float(value)

@@ -1,0 +1,168 @@
+"""From hidden states to outputs, and from outputs to a loss.
+
+    eq-output          y_t = W_hy h_t + b_y
+    eq-squared-error   E_t = ½ ‖y_t − d_t‖²              δ^y_t = y_t − d_t
+    eq-cross-entropy   E_t = −log softmax(y_t)[label]    δ^y_t = softmax(y_t) − onehot(label)
+
+A loss is taken over *predictions*: one output vector of one sequence at one step.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .nonlinear import log_softmax
+from .validation import (
+    Array,
+    Params,
+    boolean_array,
+    copy_params,
+    float_dtype,
+    real_array,
+    require_choice,
+    require_finite,
+    require_rng,
+    require_size,
+    whole_numbers,
+)
+
+
+class Readout:
+    """Linear layer from hidden states to outputs (eq-output).
+
+    Parameters
+    ----------
+    hidden_size, output_size : int
+        H and O, each at least 1.
+    rng : numpy.random.Generator
+        Draws W_hy uniformly from ±1/√H; b_y starts at 0.
+    dtype : float64 (default) or float32
+
+    Attributes
+    ----------
+    params : read-only mapping of W_hy (O, H) and b_y (O,); write into the arrays in place
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        output_size: int,
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        H = self.hidden_size = require_size("hidden_size", hidden_size)
+        O = self.output_size = require_size("output_size", output_size)  # noqa: E741
+        self.dtype = float_dtype(dtype)
+        bound = 1 / np.sqrt(H)
+        W_hy = require_rng(rng).uniform(-bound, bound, (O, H)).astype(self.dtype)
+        self.params: Params = MappingProxyType({"W_hy": W_hy, "b_y": np.zeros(O, self.dtype)})
+
+    def load_params(self, values: Mapping[str, ArrayLike]) -> None:
+        """Copy `values` (W_hy, b_y) into the layer; nothing changes unless all fit."""
+        copy_params(self.params, values)
+
+    def forward(self, h: Array) -> Array:
+        """Return y = W_hy h + b_y for hidden states `h` of shape (..., H); y is (..., O)."""
+        h = real_array("h", h, (*np.shape(h)[:-1], self.hidden_size), self.dtype)
+        for name, value in self.params.items():
+            require_finite(name, value)
+        return h @ self.params["W_hy"].T + self.params["b_y"]
+
+    def backward(self, h: Array, dy: Array) -> tuple[Array, dict[str, Array]]:
+        """Return (dE/dh, {W_hy: dE/dW_hy, b_y: dE/db_y}), summed over all leading axes.
+
+        Parameters
+        ----------
+        h : (..., H) the states that `forward` was given
+        dy : (..., O) δ^y = ∂E/∂y
+        """
+        h = real_array("h", h, (*np.shape(h)[:-1], self.hidden_size), self.dtype)
+        dy = real_array("dy", dy, (*h.shape[:-1], self.output_size), self.dtype)
+        rows_h, rows_dy = h.reshape(-1, h.shape[-1]), dy.reshape(-1, dy.shape[-1])
+        grads = {"W_hy": rows_dy.T @ rows_h, "b_y": rows_dy.sum(axis=0)}
+        return dy @ self.params["W_hy"], grads
+
+
+def squared_error(
+    y: Array, targets: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
+) -> tuple[float, Array]:
+    """Half the squared distance of outputs from targets (eq-squared-error).
+
+    Summed over the O outputs of a prediction; over predictions, summed or averaged.
+    (`torch.nn.MSELoss` has no ½ and averages over outputs too.)
+
+    Parameters
+    ----------
+    y : (..., O) outputs
+    targets : (..., O) targets d; may hold anything where `mask` is False
+    mask : (...) bool, optional
+        True for the predictions that count; all if left out.
+    reduction : "mean" over the counted predictions, or "sum"
+
+    Returns
+    -------
+    E : float
+    dy : (..., O)
+        ∂E/∂y; zeros where `mask` is False.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype or shape, NaN or infinity in `targets`, a mask that counts nothing.
+    """
+    weight = _weights(y, mask, reduction)
+    if mask is not None and np.shape(targets) == y.shape:
+        targets = np.where(weight[..., None] > 0, targets, 0)
+    difference = y - real_array("targets", targets, y.shape, y.dtype)
+    dy = weight[..., None] * difference
+    return 0.5 * float(np.sum(dy * difference)), dy
+
+
+def softmax_cross_entropy(
+    y: Array, labels: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
+) -> tuple[float, Array]:
+    """Negative log-likelihood, in nats, of labels under softmax(y) (eq-cross-entropy).
+
+    Parameters
+    ----------
+    y : (..., O) outputs (unnormalized log-probabilities)
+    labels : (...) whole numbers from 0 to O − 1; may hold anything where `mask` is False
+    mask : (...) bool, optional
+        True for the predictions that count; all if left out.
+    reduction : "mean" over the counted predictions, or "sum"
+
+    Returns
+    -------
+    E : float
+    dy : (..., O)
+        ∂E/∂y; zeros where `mask` is False.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype or shape, a label outside 0..O−1, a mask that counts nothing.
+    """
+    weight = _weights(y, mask, reduction)
+    if mask is not None and np.shape(labels) == weight.shape:
+        labels = np.where(weight > 0, labels, 0)
+    labels = whole_numbers("labels", labels, y.shape[:-1], 0, y.shape[-1] - 1)
+    log_p = log_softmax(y)
+    chosen = np.take_along_axis(log_p, labels[..., None], axis=-1)
+    dy = np.exp(log_p)
+    np.put_along_axis(dy, labels[..., None], np.exp(chosen) - 1, axis=-1)
+    return -float(np.sum(weight * chosen[..., 0])), weight[..., None] * dy
+
+
+def _weights(y: Array, mask: ArrayLike | None, reduction: str) -> NDArray[np.floating]:
+    """Return the weight of each prediction in the loss: 0 where the mask is False."""
+    require_choice("reduction", reduction, ("mean", "sum"))
+    if mask is None:
+        counted = np.ones(y.shape[:-1], bool)
+    else:
+        counted = boolean_array("mask", mask, y.shape[:-1])
+    if not counted.any():
+        raise ValueError("mask counts no prediction, expected at least one True")
+    return counted.astype(y.dtype) / (counted.sum(dtype=y.dtype) if reduction == "mean" else 1)

@@ -1,0 +1,145 @@
+"""Checks on arguments. Every error names the argument, what was given and what was expected."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+Array = NDArray[np.floating]
+Params = Mapping[str, Array]
+
+
+class NotFiniteError(ValueError):
+    """A value that must be finite holds NaN or infinity."""
+
+
+def _describe(shape: tuple[int | str, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def require_shape(name: str, array: NDArray, expected: tuple[int | str, ...]) -> None:
+    """Raise ``ValueError`` unless `array` has the shape `expected`.
+
+    A number in `expected` must be met exactly; a letter such as ``"T"`` stands for any size of
+    at least 1.
+    """
+    given = array.shape
+    message = f"{name} has shape {given}, expected {_describe(expected)}"
+    if len(given) != len(expected):
+        raise ValueError(message)
+    for size, wanted in zip(given, expected, strict=True):
+        if isinstance(wanted, str) and size == 0:
+            raise ValueError(f"{message} with {wanted} at least 1")
+        if not isinstance(wanted, str) and size != wanted:
+            raise ValueError(message)
+
+
+def require_finite(name: str, array: NDArray) -> None:
+    """Raise `NotFiniteError` if `array` holds NaN or infinity; say how many and where first."""
+    # One cheap sum decides almost always: a NaN or an infinity anywhere makes it non-finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(array.sum()):
+            return
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise NotFiniteError(
+            f"{name} contains NaN or infinity: {int(bad.sum())} of {array.size} entries, "
+            f"the first at index {first}; expected finite numbers"
+        )
+
+
+def real_array(
+    name: str, value: ArrayLike, shape: tuple[int | str, ...], dtype: DTypeLike
+) -> Array:
+    """Return `value` as a finite array of the given shape and floating dtype.
+
+    Integers and floats of any width are converted. Anything else (bool, complex, text, objects)
+    raises ``TypeError``; a wrong shape, NaN or infinity raises ``ValueError``.
+    """
+    array = _numeric(name, value, "iuf", "real numbers").astype(dtype, copy=False)
+    require_shape(name, array, shape)
+    require_finite(name, array)
+    return array
+
+
+def whole_numbers(
+    name: str, value: ArrayLike, shape: tuple[int | str, ...], low: int, high: int
+) -> NDArray[np.intp]:
+    """Return `value` as an integer array of the given shape with every entry in ``low..high``."""
+    array = _numeric(name, value, "iu", "whole numbers").astype(np.intp)
+    require_shape(name, array, shape)
+    bad = (array < low) | (array > high)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} holds {int(array[first])} at index {first}, expected whole numbers from "
+            f"{low} to {high}"
+        )
+    return array
+
+
+def boolean_array(name: str, value: ArrayLike, shape: tuple[int | str, ...]) -> NDArray[np.bool_]:
+    """Return `value` as a boolean array of the given shape."""
+    array = _numeric(name, value, "b", "True and False")
+    require_shape(name, array, shape)
+    return array
+
+
+def _numeric(name: str, value: ArrayLike, kinds: str, expected: str) -> NDArray:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise TypeError(f"{name} is not a regular array ({error})") from None
+    if array.dtype.kind not in kinds:
+        raise TypeError(f"{name} has dtype {array.dtype}, expected {expected}")
+    return array
+
+
+def float_dtype(dtype: DTypeLike) -> np.dtype:
+    """Return `dtype` as float32 or float64; anything else raises ``TypeError``."""
+    result = np.dtype(dtype)
+    if result not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise TypeError(f"dtype is {result}, expected float32 or float64")
+    return result
+
+
+def require_size(name: str, value: int, low: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `low`; raise otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} is {value!r}, expected a whole number")
+    if value < low:
+        raise ValueError(f"{name} is {value}, expected at least {low}")
+    return int(value)
+
+
+def require_positive(name: str, value: float) -> float:
+    """Return `value` if it is a finite number above 0; raise otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} is {value!r}, expected a number above 0")
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is {value}, expected a finite number above 0")
+    return float(value)
+
+
+def require_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`; raise ``ValueError`` otherwise."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
+    return value
+
+
+def require_rng(rng: np.random.Generator) -> np.random.Generator:
+    """Return `rng` if it is a NumPy generator; raise ``TypeError`` otherwise."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is {rng!r}, expected a generator: numpy.random.default_rng(seed)")
+    return rng
+
+
+def copy_params(params: Params, values: Mapping[str, ArrayLike]) -> None:
+    """Copy `values` into `params`, all or none: nothing is written unless every one fits."""
+    if set(values) != set(params):
+        raise ValueError(f"parameters given are {sorted(values)}, expected {sorted(params)}")
+    checked = {n: real_array(n, values[n], params[n].shape, params[n].dtype) for n in params}
+    for name, value in checked.items():
+        params[name][...] = value
