@@ -6,13 +6,15 @@ Arrays are time-major: inputs (T, B, D), hidden states (T, B, H).
 """
 
 from . import bptt, equations
+from .checkpoint import load_checkpoint, save_checkpoint
 from .gradients import check_gradients, clip_by_global_norm, global_norm
+from .history import History
 from .model import Model
 from .nonlinear import log_softmax, sigmoid, softmax
 from .optim import SGD, Adam, RMSprop
 from .readout import Readout, softmax_cross_entropy, squared_error
 from .rnn import RNN
-from .training import History, TrainingDiverged, fit, load_checkpoint, save_checkpoint
+from .training import TrainingDiverged, fit
 
 __version__ = "0.1.0"
 

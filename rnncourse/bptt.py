@@ -19,10 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import equations as eq
 from .validation import (
     Array,
+    numeric,
     real_array,
     require_choice,
-    require_finite,
-    require_shape,
     require_size,
     whole_numbers,
 )
@@ -87,7 +86,7 @@ def bptt(
     E : float, the sum of the errors over the steps
     grads : dict of dE/dW in the shapes of `params`, and dE/dh_0 under the name "h0"
     """
-    T = max(1, len(np.atleast_1d(x)))
+    T = max(1, len(np.atleast_1d(numeric("x", x, "iuf", "real numbers"))))
     return truncated_bptt(params, x, targets, every=T, back=T, h0=h0, loss=loss)
 
 
@@ -104,7 +103,8 @@ def truncated_bptt(
     """Truncated back-propagation through time, BPTT(back; every).
 
     After each `every` steps, the errors of those steps are propagated back through the last
-    `back` steps and no further. ``every=1, back=k`` keeps exactly the paths with fewer than k
+    `back` steps and no further; a last group with fewer steps goes as far back before its first
+    step as the others. ``every=1, back=k`` keeps exactly the paths with fewer than k
     Jacobians; ``every=k, back=k`` is what a chunked training loop does; with both equal to T
     nothing is lost.
 
@@ -130,7 +130,7 @@ def truncated_bptt(
     _, W_hh, b_h, W_hy, _ = _parameters(params)
     h, y = forward(params, x, h0)
     x = np.asarray(x, np.float64)
-    T, O = y.shape  # noqa: E741
+    T, O = y.shape
     d = _targets(targets, T, O, loss)
 
     E = sum((error(y[t - 1], d[t - 1]) for t in range(1, T + 1)), start=0.0)
@@ -138,7 +138,7 @@ def truncated_bptt(
     grads["h0"] = np.zeros_like(h[0])
     for end in range(every, T + every, every):
         start, end = end - every, min(end, T)  # the errors of steps start + 1 … end
-        stop = max(0, end - back)  # are sent back through steps end … stop + 1
+        stop = max(0, start + every - back)  # are sent back through steps end … stop + 1
         delta_a = np.zeros_like(b_h)
         for t in range(end, stop, -1):
             delta_y = delta_error(y[t - 1], d[t - 1]) if t > start else np.zeros(O)
@@ -217,7 +217,7 @@ def paths(
     _, delta_error = ERRORS[require_choice("loss", loss, tuple(ERRORS))]
     h, y = forward(params, x, h0)
     x = np.asarray(x, np.float64)
-    T, O = y.shape  # noqa: E741
+    T, O = y.shape
     d = _targets(targets, T, O, loss)
     m = require_size("error_step", error_step)
     if m > T:
@@ -249,18 +249,17 @@ def _parameters(params: Mapping[str, Array]) -> tuple[Array, Array, Array, Array
     missing = [name for name in WEIGHTS if name not in params]
     if missing:
         raise ValueError(f"params lacks {', '.join(missing)}, expected {', '.join(WEIGHTS)}")
-    arrays = [np.asarray(params[name], np.float64) for name in WEIGHTS]
-    require_shape("W_xh", arrays[0], ("H", "D"))
-    require_shape("W_hy", arrays[3], ("O", arrays[0].shape[0]))
-    (H, D), O = arrays[0].shape, arrays[3].shape[0]  # noqa: E741
-    shapes = [(H, D), (H, H), (H,), (O, H), (O,)]
-    for name, array, shape in zip(WEIGHTS, arrays, shapes, strict=True):
-        require_shape(name, array, shape)
-        require_finite(name, array)
-    return arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]
+
+    def array(name: str, shape: tuple[int | str, ...]) -> Array:
+        return real_array(name, params[name], shape, np.float64)
+
+    W_xh = array("W_xh", ("H", "D"))
+    H = len(W_xh)
+    W_hh, b_h, W_hy = array("W_hh", (H, H)), array("b_h", (H,)), array("W_hy", ("O", H))
+    return W_xh, W_hh, b_h, W_hy, array("b_y", (len(W_hy),))
 
 
-def _targets(targets: ArrayLike, T: int, O: int, loss: str) -> NDArray:  # noqa: E741
+def _targets(targets: ArrayLike, T: int, O: int, loss: str) -> NDArray:
     if loss == "cross_entropy":
         return whole_numbers("targets", targets, (T,), 0, O - 1)
     return real_array("targets", targets, (T, O), np.float64)

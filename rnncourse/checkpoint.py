@@ -1,4 +1,4 @@
-"""Saving and loading the state of a training run: one ``.npz`` file, no pickle.
+"""Checkpoints: the state of a training run in one ``.npz`` file, no pickle.
 
 A checkpoint is written beside its target and moved over it in one step, so that an interrupted
 save leaves the old file whole.
@@ -6,16 +6,124 @@ save leaves the old file whole.
 
 import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .history import History
+from .model import Model
+from .optim import Optimizer
+from .validation import copy_params, fitting_params, require_shape
+
 FORMAT = "rnncourse checkpoint 1"
+
+
+def save_checkpoint(
+    path: str | os.PathLike,
+    model: Model,
+    optimizer: Optimizer | None = None,
+    *,
+    rng: np.random.Generator | None = None,
+    history: History | None = None,
+    best: Mapping[str, NDArray] | None = None,
+) -> None:
+    """Write a model, and if given the rest of a training run, to an ``.npz`` file.
+
+    The file appears whole or not at all, and holds plain arrays only (no pickle).
+
+    Parameters
+    ----------
+    path : file to write or replace
+    model : Model
+    optimizer, rng, history, best
+        What `fit` needs besides the weights to go on exactly; `best` holds the weights of the
+        epoch with the lowest validation loss.
+    """
+    arrays = {f"params/{name}": W for name, W in model.params.items()}
+    arrays |= {f"best/{name}": W for name, W in (best or {}).items()}
+    if optimizer is not None:
+        arrays |= {f"optimizer/{name}": a for name, a in optimizer.state().items()}
+    header = {
+        "model": _kind(model),
+        "optimizer": type(optimizer).__name__ if optimizer is not None else None,
+        "rng": rng.bit_generator.state if rng is not None else None,
+        "history": asdict(history) if history is not None else None,
+    }
+    save_arrays(path, arrays, header)
+
+
+def load_checkpoint(
+    path: str | os.PathLike,
+    model: Model,
+    optimizer: Optimizer | None = None,
+    *,
+    rng: np.random.Generator | None = None,
+) -> tuple[History, dict[str, NDArray]]:
+    """Read a checkpoint into `model` and, where given, into `optimizer` and `rng`.
+
+    Nothing is changed unless everything that was asked for is there and fits.
+
+    Returns
+    -------
+    history : History, empty if none was saved
+    best : dict of the best weights so far, empty if none were saved
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The file is damaged, holds pickled objects, or belongs to another model, optimizer or
+        kind of random generator.
+    """
+    arrays, header = load_arrays(path)
+
+    def part(prefix: str) -> dict[str, NDArray]:
+        return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+
+    try:
+        asked = {"model": _kind(model)}
+        if optimizer is not None:
+            asked["optimizer"] = type(optimizer).__name__
+        for what, expected in asked.items():
+            if header[what] != expected:
+                raise ValueError(f"its {what} is {header[what]}, expected {expected}")
+        if rng is not None and (header["rng"] or {}).get("bit_generator") != (
+            kind := rng.bit_generator.state["bit_generator"]
+        ):
+            raise ValueError(f"it holds no state of a {kind} generator")
+        history = History(**(header["history"] or {}))
+        best, memory = part("best/"), part("optimizer/")
+        if best:
+            best = fitting_params(model.params, best)
+        for key, array in memory.items():
+            if key != "steps":
+                require_shape(key, array, model.params[key.rpartition(".")[0]].shape)
+        before = {name: W.copy() for name, W in model.params.items()}
+        rng_before = rng.bit_generator.state if rng is not None else {}
+        copy_params(model.params, part("params/"))
+        try:
+            if rng is not None:
+                rng.bit_generator.state = header["rng"]
+            if optimizer is not None:
+                optimizer.load_state(memory)
+        except BaseException:
+            copy_params(model.params, before)
+            if rng is not None:
+                rng.bit_generator.state = rng_before
+            raise
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"checkpoint {os.fspath(path)} does not fit: {error}") from error
+    return history, best
+
+
+def _kind(model: Model) -> str:
+    layer = type(model.layer).__name__
+    return f"{layer} {model.arrangement} {model.loss_name} {model.layer.dtype}"
 
 
 def save_arrays(path: str | os.PathLike, arrays: Mapping[str, NDArray], header: Any) -> None:
@@ -28,17 +136,20 @@ def save_arrays(path: str | os.PathLike, arrays: Mapping[str, NDArray], header: 
     header : anything `json` can write
     """
     path = Path(path)
+    for name, array in arrays.items():
+        if array.dtype.hasobject:  # NumPy would pickle it
+            raise TypeError(f"{name} has dtype {array.dtype}, expected numbers")
     # Some random generators keep part of their state in an array: write it as a list.
     text = json.dumps({"format": FORMAT, "header": header}, default=np.ndarray.tolist)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **{"": np.array(text), **arrays})
+        with open(temporary, "wb") as file:
+            np.savez(file, **{"": np.array(text), **arrays})  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -55,22 +166,17 @@ def load_arrays(path: str | os.PathLike) -> tuple[dict[str, NDArray], Any]:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, so that it is closed whatever NumPy makes of it.
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         text = json.loads(str(arrays.pop("")))
         if text["format"] != FORMAT:
-            raise KeyError("format")
+            raise ValueError(f"its format is {text['format']!r}, expected {FORMAT!r}")
+        return arrays, text["header"]
     except FileNotFoundError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError) as error:
-        raise ValueError(_unreadable(path, error)) from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ValueError(_unreadable(path, error)) from error
-    return arrays, text["header"]
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    return (
-        f"path {path} is not a whole rnncourse checkpoint ({type(error).__name__}: {error}); "
-        "expected a .npz file that rnncourse wrote"
-    )
+    except Exception as error:  # damage can make a reader stumble in any way
+        raise ValueError(
+            f"path {path} is not a whole rnncourse checkpoint ({type(error).__name__}: {error}); "
+            "expected a .npz file that rnncourse wrote"
+        ) from error

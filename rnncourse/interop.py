@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .rnn import RNN
-from .validation import Array
+from .validation import Array, real_array
 
 if TYPE_CHECKING:
     import torch
@@ -33,14 +33,17 @@ def load_torch_state(rnn: RNN, state: Mapping[str, Any]) -> None:
     ValueError
         Names or shapes that do not fit; `rnn` is then unchanged.
     """
-    arrays = {name: np.asarray(value) for name, value in state.items()}
-    weights, biases = {"weight_ih_l0", "weight_hh_l0"}, {"bias_ih_l0", "bias_hh_l0"}
-    if set(arrays) not in (weights, weights | biases):
+    D, H = rnn.input_size, rnn.hidden_size
+    weights = {"weight_ih_l0": (H, D), "weight_hh_l0": (H, H)}
+    shapes = weights | {"bias_ih_l0": (H,), "bias_hh_l0": (H,)}
+    if set(state) not in (set(weights), set(shapes)):
         raise ValueError(
-            f"state has {sorted(arrays)}, expected {sorted(weights | biases)}: one tanh layer, "
-            "one direction"
+            f"state has {sorted(state)}, expected {sorted(shapes)}: one tanh layer, one direction"
         )
-    zero = np.zeros(rnn.hidden_size)
+    arrays = {
+        name: real_array(name, value, shapes[name], rnn.dtype) for name, value in state.items()
+    }
+    zero = np.zeros(H)
     rnn.load_params(
         {
             "W_xh": arrays["weight_ih_l0"],

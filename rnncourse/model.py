@@ -22,11 +22,14 @@ from .readout import Readout, softmax_cross_entropy, squared_error
 from .validation import (
     Array,
     Params,
+    boolean_array,
     copy_params,
+    numeric,
     real_array,
     require_choice,
     require_positive,
     require_rng,
+    require_shape,
     require_size,
     whole_numbers,
 )
@@ -41,7 +44,10 @@ class Layer(Protocol):
     input_size: int
     hidden_size: int
     dtype: np.dtype
-    params: Params
+
+    @property
+    def params(self) -> Params:
+        """The parameters by name, as arrays that are written in place."""
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any, Any]:
         """Return states (T, B, H), final state, trace."""
@@ -62,10 +68,6 @@ class Model:
     loss : "cross_entropy" (labels) or "squared_error" (real targets)
     arrangement : "many-to-many", "many-to-one" or "one-to-many"
     reduction : "mean" over the counted predictions (default) or their "sum"
-
-    Attributes
-    ----------
-    params : read-only mapping of every parameter by name; write into the arrays in place
 
     Examples
     --------
@@ -97,7 +99,11 @@ class Model:
         self.loss_name = require_choice("loss", loss, tuple(LOSSES))
         self.arrangement = require_choice("arrangement", arrangement, ARRANGEMENTS)
         self.reduction = require_choice("reduction", reduction, ("mean", "sum"))
-        self.params: Params = MappingProxyType({**layer.params, **readout.params})
+
+    @property
+    def params(self) -> Params:
+        """Every parameter by name; write into the arrays in place."""
+        return MappingProxyType({**self.layer.params, **self.readout.params})
 
     @property
     def parameter_count(self) -> int:
@@ -138,12 +144,26 @@ class Model:
         h, _, _ = self.layer.forward(self._inputs(x, steps), state, lengths)
         return self.readout.forward(self._read_at(h, lengths))
 
-    def loss(self, x: ArrayLike, targets: ArrayLike, **options: Any) -> float:
+    def loss(
+        self,
+        x: ArrayLike,
+        targets: ArrayLike,
+        *,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> float:
         """Return the loss E; arguments as for `loss_and_gradients`."""
-        return self._forward(x, targets, **options)[0]
+        return self._forward(x, targets, state, lengths, mask)[0]
 
     def loss_and_gradients(
-        self, x: ArrayLike, targets: ArrayLike, **options: Any
+        self,
+        x: ArrayLike,
+        targets: ArrayLike,
+        *,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
     ) -> tuple[float, dict[str, Array], Any]:
         """Return the loss E, its gradient for every parameter, and the final state.
 
@@ -166,12 +186,12 @@ class Model:
         grads : dict of arrays, each in its parameter's shape
         state_T : the layer's final state
         """
-        E, dy, h, read, trace, state_T = self._forward(x, targets, **options)
+        E, dy, h, read, trace, state_T = self._forward(x, targets, state, lengths, mask)
         dread, grads = self.readout.backward(read, dy)
         if self.arrangement == "many-to-one":
             T, B, _ = h.shape
             dh = np.zeros_like(h)
-            dh[_last(options.get("lengths"), T, B)] = dread
+            dh[_last(lengths, T, B)] = dread
         else:
             dh = dread
         _, _, layer_grads = self.layer.backward(trace, dh)
@@ -204,7 +224,7 @@ class Model:
         -------
         (steps, B) labels for a cross-entropy model; (steps, B, O) values otherwise
         """
-        D, O = self.layer.input_size, self.readout.output_size  # noqa: E741
+        D, O = self.layer.input_size, self.readout.output_size
         if self.arrangement != "many-to-many" or D != O:
             raise ValueError(
                 f"the model is {self.arrangement} with input size {D} and output size {O}; to "
@@ -212,6 +232,8 @@ class Model:
             )
         require_size("steps", steps)
         require_positive("temperature", temperature)
+        if rng is not None:
+            require_rng(rng)
         x_t, made = x, list[NDArray]()
         for _ in range(steps):
             h, state, _ = self.layer.forward(x_t, state)
@@ -245,18 +267,23 @@ class Model:
         self,
         x: ArrayLike,
         targets: ArrayLike,
-        *,
-        state: Any = None,
-        lengths: ArrayLike | None = None,
-        mask: ArrayLike | None = None,
+        state: Any,
+        lengths: ArrayLike | None,
+        mask: ArrayLike | None,
     ) -> tuple[float, Array, Array, Array, Any, Any]:
-        steps = len(np.asarray(targets)) if self.arrangement == "one-to-many" else None
+        """Return E, ∂E/∂y, all states, the states that were read, the trace, the final state."""
+        steps = None
+        if self.arrangement == "one-to-many":
+            targets = numeric("targets", targets, "iuf", "real numbers")
+            labels = self.loss_name == "cross_entropy"
+            require_shape("targets", targets, ("T", "B") if labels else ("T", "B", "O"))
+            steps = len(targets)
         h, state_T, trace = self.layer.forward(self._inputs(x, steps), state, lengths)
         read = self._read_at(h, lengths)
         y = self.readout.forward(read)
         if lengths is not None and self.arrangement != "many-to-one":
             inside = np.arange(len(h))[:, None] < np.asarray(lengths)
-            mask = inside if mask is None else inside & np.asarray(mask)
+            mask = inside if mask is None else inside & boolean_array("mask", mask, inside.shape)
         E, dy = LOSSES[self.loss_name](y, targets, mask, self.reduction)
         return E, dy, h, read, trace, state_T
 
@@ -274,6 +301,8 @@ def _choose(y: Array, rng: np.random.Generator | None, temperature: float) -> ND
     """Return one label for each row of outputs y (B, O)."""
     if rng is None:
         return y.argmax(axis=-1)
-    p = softmax(y.astype(np.float64) / temperature)
-    below = p.cumsum(axis=-1) < require_rng(rng).random((len(y), 1))
+    y = y.astype(np.float64)
+    with np.errstate(over="ignore"):  # a temperature near 0 sends all but the largest to −∞
+        p = softmax((y - y.max(axis=-1, keepdims=True)) / temperature)
+    below = p.cumsum(axis=-1) <= rng.random((len(y), 1))
     return np.minimum(below.sum(axis=-1), y.shape[-1] - 1)

@@ -54,6 +54,9 @@ class Optimizer:
                     f"{', '.join(self.slots) or 'none'}"
                 )
             memory.setdefault(name, {})[slot] = np.array(value)
+        for name, slots in memory.items():
+            if missing := set(self.slots) - set(slots):
+                raise ValueError(f"state holds no {', '.join(sorted(missing))} of {name}")
         self.steps, self.memory = int(state["steps"]), memory
 
 

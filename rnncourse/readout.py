@@ -20,10 +20,12 @@ from .validation import (
     boolean_array,
     copy_params,
     float_dtype,
+    numeric,
     real_array,
     require_choice,
     require_finite,
     require_rng,
+    require_shape,
     require_size,
     whole_numbers,
 )
@@ -39,10 +41,6 @@ class Readout:
     rng : numpy.random.Generator
         Draws W_hy uniformly from ±1/√H; b_y starts at 0.
     dtype : float64 (default) or float32
-
-    Attributes
-    ----------
-    params : read-only mapping of W_hy (O, H) and b_y (O,); write into the arrays in place
     """
 
     def __init__(
@@ -54,11 +52,16 @@ class Readout:
         dtype: DTypeLike = np.float64,
     ) -> None:
         H = self.hidden_size = require_size("hidden_size", hidden_size)
-        O = self.output_size = require_size("output_size", output_size)  # noqa: E741
+        O = self.output_size = require_size("output_size", output_size)
         self.dtype = float_dtype(dtype)
         bound = 1 / np.sqrt(H)
         W_hy = require_rng(rng).uniform(-bound, bound, (O, H)).astype(self.dtype)
-        self.params: Params = MappingProxyType({"W_hy": W_hy, "b_y": np.zeros(O, self.dtype)})
+        self._params = {"W_hy": W_hy, "b_y": np.zeros(O, self.dtype)}
+
+    @property
+    def params(self) -> Params:
+        """W_hy (O, H) and b_y (O,) by name; the mapping is read-only, write into its arrays."""
+        return MappingProxyType(self._params)
 
     def load_params(self, values: Mapping[str, ArrayLike]) -> None:
         """Copy `values` (W_hy, b_y) into the layer; nothing changes unless all fit."""
@@ -66,7 +69,7 @@ class Readout:
 
     def forward(self, h: Array) -> Array:
         """Return y = W_hy h + b_y for hidden states `h` of shape (..., H); y is (..., O)."""
-        h = real_array("h", h, (*np.shape(h)[:-1], self.hidden_size), self.dtype)
+        h = _vectors("h", h, self.hidden_size, self.dtype)
         for name, value in self.params.items():
             require_finite(name, value)
         return h @ self.params["W_hy"].T + self.params["b_y"]
@@ -79,7 +82,7 @@ class Readout:
         h : (..., H) the states that `forward` was given
         dy : (..., O) δ^y = ∂E/∂y
         """
-        h = real_array("h", h, (*np.shape(h)[:-1], self.hidden_size), self.dtype)
+        h = _vectors("h", h, self.hidden_size, self.dtype)
         dy = real_array("dy", dy, (*h.shape[:-1], self.output_size), self.dtype)
         rows_h, rows_dy = h.reshape(-1, h.shape[-1]), dy.reshape(-1, dy.shape[-1])
         grads = {"W_hy": rows_dy.T @ rows_h, "b_y": rows_dy.sum(axis=0)}
@@ -113,8 +116,11 @@ def squared_error(
     TypeError, ValueError
         A wrong dtype or shape, NaN or infinity in `targets`, a mask that counts nothing.
     """
+    y = _outputs(y)
     weight = _weights(y, mask, reduction)
-    if mask is not None and np.shape(targets) == y.shape:
+    targets = numeric("targets", targets, "iuf", "real numbers")
+    require_shape("targets", targets, y.shape)
+    if mask is not None:
         targets = np.where(weight[..., None] > 0, targets, 0)
     difference = y - real_array("targets", targets, y.shape, y.dtype)
     dy = weight[..., None] * difference
@@ -145,8 +151,11 @@ def softmax_cross_entropy(
     TypeError, ValueError
         A wrong dtype or shape, a label outside 0..O−1, a mask that counts nothing.
     """
+    y = _outputs(y)
     weight = _weights(y, mask, reduction)
-    if mask is not None and np.shape(labels) == weight.shape:
+    labels = numeric("labels", labels, "iu", "whole numbers")
+    require_shape("labels", labels, weight.shape)
+    if mask is not None:
         labels = np.where(weight > 0, labels, 0)
     labels = whole_numbers("labels", labels, y.shape[:-1], 0, y.shape[-1] - 1)
     log_p = log_softmax(y)
@@ -154,6 +163,18 @@ def softmax_cross_entropy(
     dy = np.exp(log_p)
     np.put_along_axis(dy, labels[..., None], np.exp(chosen) - 1, axis=-1)
     return -float(np.sum(weight * chosen[..., 0])), weight[..., None] * dy
+
+
+def _vectors(name: str, value: ArrayLike, size: int | str, dtype: DTypeLike) -> Array:
+    """Return `value` as a finite array of vectors of one size, under any axes of size 1 or more."""
+    array = numeric(name, value, "iuf", "real numbers")
+    return real_array(name, array, (*("N",) * (array.ndim - 1), size), dtype)
+
+
+def _outputs(y: Array) -> Array:
+    """Check outputs (..., O) and keep their precision."""
+    y = numeric("y", y, "iuf", "real numbers")
+    return _vectors("y", y, "O", np.float32 if y.dtype == np.float32 else np.float64)
 
 
 def _weights(y: Array, mask: ArrayLike | None, reduction: str) -> NDArray[np.floating]:

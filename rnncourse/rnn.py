@@ -24,9 +24,11 @@ from .validation import (
     Params,
     copy_params,
     float_dtype,
+    numeric,
     real_array,
     require_finite,
     require_rng,
+    require_shape,
     require_size,
     whole_numbers,
 )
@@ -61,11 +63,6 @@ class RNN:
         Draws W_xh and W_hh uniformly from ±1/√H, the range `torch.nn.RNN` uses; b_h starts at 0.
     dtype : float64 (default) or float32
 
-    Attributes
-    ----------
-    params : read-only mapping of W_xh (H, D), W_hh (H, H) and b_h (H,)
-        Views of one packed matrix: write into them in place, ``params["b_h"][:] = 0``.
-
     Examples
     --------
     >>> rnn = RNN(3, 4, rng=np.random.default_rng(0))
@@ -88,7 +85,14 @@ class RNN:
         bound = 1 / np.sqrt(H)
         self._W = np.zeros((H, H + D + 1), self.dtype)
         self._W[:, :-1] = require_rng(rng).uniform(-bound, bound, (H, H + D))
-        self.params: Params = MappingProxyType(self._unpack(self._W))
+
+    @property
+    def params(self) -> Params:
+        """W_xh (H, D), W_hh (H, H) and b_h (H,): views of the packed matrix, by name.
+
+        The mapping is read-only; write into its arrays: ``rnn.params["b_h"][:] = 0``.
+        """
+        return MappingProxyType(self._unpack(self._W))
 
     def _unpack(self, W: Array) -> dict[str, Array]:
         H = self.hidden_size
@@ -143,7 +147,7 @@ class RNN:
             np.matmul(W, z[t], out=h_t)
             np.tanh(h_t, out=h_t)
 
-        h = np.ascontiguousarray(z[1:, :H].transpose(0, 2, 1))
+        h = z[1:, :H].transpose(0, 2, 1).copy()  # never a view of the trace
         state_T = h[lengths - 1, np.arange(B)]
         if inside is not None:
             h[~inside] = 0
@@ -191,6 +195,8 @@ class RNN:
                 f"expected {self._W.shape}"
             )
         if trace.inside is not None:
+            dh = numeric("dh", dh, "iuf", "real numbers")
+            require_shape("dh", dh, (T, B, H))
             dh = np.where(trace.inside[:, :, None], dh, 0)
         dh = real_array("dh", dh, (T, B, H), self.dtype)
         if dstate_T is not None:
@@ -222,12 +228,12 @@ def _sequences(
     No step looks ahead, so what follows a sequence's last step cannot change its states, and a
     gradient of 0 there stays 0: steps past the end need no mask inside the loops.
     """
-    x = np.asarray(x)
-    if lengths is None or x.ndim != 3 or x.dtype.kind not in "iuf":
-        x = real_array("x", x, ("T", "B", D), dtype)
-        return x, np.full(x.shape[1], x.shape[0]), None
+    x = numeric("x", x, "iuf", "real numbers")
+    require_shape("x", x, ("T", "B", D))
     T, B, _ = x.shape
+    if lengths is None:
+        return real_array("x", x, x.shape, dtype), np.full(B, T), None
     lengths = whole_numbers("lengths", lengths, (B,), 1, T)
     inside = np.arange(T)[:, None] < lengths
-    x = real_array("x", np.where(inside[:, :, None], x, 0), ("T", "B", D), dtype)
+    x = real_array("x", np.where(inside[:, :, None], x, 0), x.shape, dtype)
     return x, lengths, inside

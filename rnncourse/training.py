@@ -2,20 +2,22 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .checkpoint import load_arrays, save_arrays
+from .checkpoint import load_checkpoint, save_checkpoint
 from .gradients import clip_by_global_norm, global_norm
+from .history import History
 from .model import Model
 from .optim import Optimizer
 from .progress import ProgressBar
 from .validation import (
     NotFiniteError,
     copy_params,
+    numeric,
     require_finite,
     require_positive,
     require_rng,
@@ -25,32 +27,6 @@ from .validation import (
 
 class TrainingDiverged(FloatingPointError):
     """The loss or its gradient is no longer a finite number; the message says where."""
-
-
-@dataclass
-class History:
-    """What happened in a training run.
-
-    Attributes
-    ----------
-    loss : training loss of each epoch: the mean over its updates, weighted by the number of
-        sequences and steps that each update covers
-    validation_loss : validation loss after each epoch; empty without validation data
-    gradient_norm : global norm of the gradient before clipping, one for each update
-    best_epoch : epoch (from 1) with the lowest validation loss; 0 without validation data
-    stopped : why the run ended, in words; empty while it goes on
-    """
-
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    gradient_norm: list[float] = field(default_factory=list)
-    best_epoch: int = 0
-    stopped: str = ""
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs completed."""
-        return len(self.loss)
 
 
 def fit(
@@ -78,7 +54,8 @@ def fit(
     ----------
     model : Model
     x, targets, lengths, mask
-        The training data, as for `Model.loss_and_gradients`.
+        The training data, as for `Model.loss_and_gradients`. A batch (or chunk, see `truncate`)
+        in which the mask counts nothing makes no update.
     epochs : int
         Passes over the data, including those of the run that is resumed.
     optimizer : SGD, RMSprop or Adam
@@ -111,14 +88,17 @@ def fit(
     Raises
     ------
     TrainingDiverged
-        The loss or its gradient became NaN or infinite. The model keeps its last good weights.
+        The loss or its gradient became NaN or infinite. The model keeps its weights
+        of the last good update.
     KeyboardInterrupt
-        Passed on. The model keeps the weights of the last complete update.
+        Passed on. The model keeps its weights of the last complete update.
     TypeError, ValueError
         Arguments that do not fit, before any weight has changed.
     """
     require_size("epochs", epochs)
     require_rng(rng)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is {optimizer!r}, expected SGD, RMSprop or Adam")
     if clip_norm is not None:
         require_positive("clip_norm", clip_norm)
     counts = {"batch_size": batch_size, "truncate": truncate, "patience": patience}
@@ -131,12 +111,17 @@ def fit(
         raise ValueError("patience needs validation data")
     if resume and checkpoint is None:
         raise ValueError("resume needs the path of a checkpoint")
+    if checkpoint is not None:
+        file = Path(checkpoint).absolute()
+        if file.is_dir() or not file.parent.is_dir():
+            raise ValueError(f"checkpoint is {file}, expected a file in a folder that exists")
     given = {"x": x, "targets": targets, "lengths": lengths, "mask": mask}
-    data = {name: np.asarray(value) for name, value in given.items() if value is not None}
+    data = {n: numeric(n, a, "biuf", "numbers") for n, a in given.items() if a is not None}
     # One pass over all data finds what does not fit before a weight has changed.
-    model.loss(**data)
-    if validation is not None:
-        model.loss(**validation)
+    with np.errstate(over="ignore"):  # a loss too large for its dtype is reported below
+        model.loss(**data)
+        if validation is not None:
+            model.loss(**validation)
 
     run = _Run(model, optimizer, rng, clip_norm)
     if checkpoint is not None and resume and os.path.exists(checkpoint):
@@ -148,17 +133,19 @@ def fit(
         while not (reason := _reason_to_stop(history, epochs, patience)):
             run.train_epoch(batches, bar)
             if validation is not None:
-                run.remember_best(model.loss(**validation))
+                run.validate(validation)
             if checkpoint is not None:
                 run.save(checkpoint)
     history.stopped = reason
-    if patience is not None:
+    if patience is not None and run.best:
         copy_params(model.params, run.best)
     return history
 
 
 def _reason_to_stop(history: History, epochs: int, patience: int | None) -> str:
-    if patience is not None and history.epochs - history.best_epoch >= patience:
+    # A run that is resumed may have begun without validation data, hence without a best epoch.
+    waited = history.epochs - history.best_epoch if history.best_epoch else 0
+    if patience is not None and waited >= patience:
         return f"no lower validation loss for {patience} epochs"
     if history.epochs >= epochs:
         return f"{history.epochs} epochs done"
@@ -198,6 +185,16 @@ class _Batches:
                 yield [{n: a[t : t + k] for n, a in batch.items()} for t in range(0, T, k)]
 
 
+def _counts_any(chunk: dict[str, NDArray]) -> bool:
+    """Return False if the mask leaves no prediction of the chunk that counts."""
+    if "mask" not in chunk:
+        return True
+    counted = chunk["mask"]
+    if counted.ndim == 2 and "lengths" in chunk:
+        counted = counted & (np.arange(len(counted))[:, None] < chunk["lengths"])
+    return bool(counted.any())
+
+
 class _Run:
     """A training run that can be put down and taken up again."""
 
@@ -217,6 +214,11 @@ class _Run:
         for chunks in batches.shuffled(self.rng):
             state = None
             for chunk in chunks:
+                if not _counts_any(chunk):  # nothing to learn here: only carry the state on
+                    if batches.truncate is not None:
+                        _, state, _ = self.model.layer.forward(chunk["x"], state)
+                    bar.advance()
+                    continue
                 E, state = self._train_on(chunk, state)
                 size = chunk["targets"].size
                 total, weight = total + E * size, weight + size
@@ -224,9 +226,10 @@ class _Run:
         self.history.loss.append(total / weight)
 
     def _train_on(self, chunk: dict[str, NDArray], state: Any) -> tuple[float, Any]:
-        """Make one update; on any failure leave the weights as they were before it."""
-        model, norm = self.model, np.nan
+        """Make one update; on any failure leave weights and optimizer as they were before it."""
+        model = self.model
         before = {name: W.copy() for name, W in model.params.items()}
+        memory = self.optimizer.state()
         try:
             # NaN and infinity are looked for below, with a better message than NumPy's warning.
             with np.errstate(over="ignore", invalid="ignore"):
@@ -241,11 +244,11 @@ class _Run:
                 self.optimizer.step(model.params, grads)
             for name, W in model.params.items():
                 require_finite(f"{name} after the update", W)
-        except (NotFiniteError, FloatingPointError) as error:
+        except BaseException as error:
             copy_params(model.params, before)
-            raise TrainingDiverged(self._report(error)) from error
-        except BaseException:
-            copy_params(model.params, before)
+            self.optimizer.load_state(memory)
+            if isinstance(error, NotFiniteError | FloatingPointError):
+                raise TrainingDiverged(self._report(error)) from error
             raise
         self.history.gradient_norm.append(norm)
         return E, state
@@ -255,17 +258,25 @@ class _Run:
         return (
             f"training stopped in epoch {self.history.epochs + 1} at update {len(norms) + 1}: "
             f"{error}. The gradient norm of the update before was "
-            f"{f'{norms[-1]:.3g}' if norms else 'not yet measured'}. The model keeps the weights "
-            f"from before this update. Try a smaller learning_rate (now "
+            f"{f'{norms[-1]:.3g}' if norms else 'not yet measured'}. The model keeps its weights "
+            f"of the last good update. Try a smaller learning_rate (now "
             f"{self.optimizer.learning_rate:g}) or a smaller clip_norm (now {self.clip_norm})"
         )
 
-    def remember_best(self, validation_loss: float) -> None:
+    def validate(self, data: Mapping[str, ArrayLike]) -> None:
+        """Measure the validation loss and remember the weights if it is the lowest so far."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                E = self.model.loss(**data)
+            if not np.isfinite(E):
+                raise NotFiniteError(f"the loss is {E}")
+        except NotFiniteError as error:
+            raise TrainingDiverged(f"on the validation data: {self._report(error)}") from error
         losses = self.history.validation_loss
-        if not losses or validation_loss < min(losses):
+        if not losses or min(losses) > E:
             self.history.best_epoch = self.history.epochs
             self.best = {name: W.copy() for name, W in self.model.params.items()}
-        losses.append(validation_loss)
+        losses.append(E)
 
     def save(self, path: str | os.PathLike) -> None:
         save_checkpoint(
@@ -274,98 +285,3 @@ class _Run:
 
     def load(self, path: str | os.PathLike) -> None:
         self.history, self.best = load_checkpoint(path, self.model, self.optimizer, rng=self.rng)
-
-
-def save_checkpoint(
-    path: str | os.PathLike,
-    model: Model,
-    optimizer: Optimizer | None = None,
-    *,
-    rng: np.random.Generator | None = None,
-    history: History | None = None,
-    best: Mapping[str, NDArray] | None = None,
-) -> None:
-    """Write a model, and if given the rest of a training run, to an ``.npz`` file.
-
-    The file appears whole or not at all, and holds plain arrays only (no pickle).
-
-    Parameters
-    ----------
-    path : file to write or replace
-    model : Model
-    optimizer, rng, history, best
-        What `fit` needs besides the weights to go on exactly; `best` holds the weights of the
-        epoch with the lowest validation loss.
-    """
-    arrays = {f"params/{name}": W for name, W in model.params.items()}
-    arrays |= {f"best/{name}": W for name, W in (best or {}).items()}
-    if optimizer is not None:
-        arrays |= {f"optimizer/{name}": a for name, a in optimizer.state().items()}
-    header = {
-        "model": _kind(model),
-        "optimizer": type(optimizer).__name__ if optimizer is not None else None,
-        "rng": rng.bit_generator.state if rng is not None else None,
-        "history": asdict(history) if history is not None else None,
-    }
-    save_arrays(path, arrays, header)
-
-
-def load_checkpoint(
-    path: str | os.PathLike,
-    model: Model,
-    optimizer: Optimizer | None = None,
-    *,
-    rng: np.random.Generator | None = None,
-) -> tuple[History, dict[str, NDArray]]:
-    """Read a checkpoint into `model` and, where given, into `optimizer` and `rng`.
-
-    Nothing is changed unless everything that was asked for is there and fits.
-
-    Returns
-    -------
-    history : History, empty if none was saved
-    best : dict of the best weights so far, empty if none were saved
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        The file is damaged, holds pickled objects, or belongs to another model, optimizer or
-        kind of random generator.
-    """
-    arrays, header = load_arrays(path)
-
-    def part(prefix: str) -> dict[str, NDArray]:
-        return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-
-    try:
-        asked = {"model": _kind(model)}
-        if optimizer is not None:
-            asked["optimizer"] = type(optimizer).__name__
-        for what, expected in asked.items():
-            if header[what] != expected:
-                raise ValueError(f"its {what} is {header[what]}, expected {expected}")
-        if rng is not None and (header["rng"] or {}).get("bit_generator") != (
-            kind := rng.bit_generator.state["bit_generator"]
-        ):
-            raise ValueError(f"it holds no state of a {kind} generator")
-        history = History(**(header["history"] or {}))
-        before = {name: W.copy() for name, W in model.params.items()}
-        copy_params(model.params, part("params/"))
-        try:
-            if rng is not None:
-                rng.bit_generator.state = header["rng"]
-            if optimizer is not None:
-                optimizer.load_state(part("optimizer/"))
-        except BaseException:
-            copy_params(model.params, before)
-            raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"checkpoint {os.fspath(path)} does not fit: {error}") from error
-    return history, part("best/")
-
-
-def _kind(model: Model) -> str:
-    layer = type(model.layer).__name__
-    return f"{layer} {model.arrangement} {model.loss_name} {model.layer.dtype}"

@@ -57,7 +57,8 @@ def real_array(
     Integers and floats of any width are converted. Anything else (bool, complex, text, objects)
     raises ``TypeError``; a wrong shape, NaN or infinity raises ``ValueError``.
     """
-    array = _numeric(name, value, "iuf", "real numbers").astype(dtype, copy=False)
+    with np.errstate(over="ignore"):  # too large for float32: reported below as infinity
+        array = numeric(name, value, "iuf", "real numbers").astype(dtype, copy=False)
     require_shape(name, array, shape)
     require_finite(name, array)
     return array
@@ -67,7 +68,7 @@ def whole_numbers(
     name: str, value: ArrayLike, shape: tuple[int | str, ...], low: int, high: int
 ) -> NDArray[np.intp]:
     """Return `value` as an integer array of the given shape with every entry in ``low..high``."""
-    array = _numeric(name, value, "iu", "whole numbers").astype(np.intp)
+    array = numeric(name, value, "iu", "whole numbers").astype(np.intp)
     require_shape(name, array, shape)
     bad = (array < low) | (array > high)
     if bad.any():
@@ -81,12 +82,13 @@ def whole_numbers(
 
 def boolean_array(name: str, value: ArrayLike, shape: tuple[int | str, ...]) -> NDArray[np.bool_]:
     """Return `value` as a boolean array of the given shape."""
-    array = _numeric(name, value, "b", "True and False")
+    array = numeric(name, value, "b", "True and False")
     require_shape(name, array, shape)
     return array
 
 
-def _numeric(name: str, value: ArrayLike, kinds: str, expected: str) -> NDArray:
+def numeric(name: str, value: ArrayLike, kinds: str, expected: str) -> NDArray:
+    """Return `value` as an array whose dtype is one of `kinds` ("b", "i", "u", "f")."""
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths
@@ -136,10 +138,14 @@ def require_rng(rng: np.random.Generator) -> np.random.Generator:
     return rng
 
 
-def copy_params(params: Params, values: Mapping[str, ArrayLike]) -> None:
-    """Copy `values` into `params`, all or none: nothing is written unless every one fits."""
+def fitting_params(params: Params, values: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """Return `values` as arrays after checking that they could replace `params`."""
     if set(values) != set(params):
         raise ValueError(f"parameters given are {sorted(values)}, expected {sorted(params)}")
-    checked = {n: real_array(n, values[n], params[n].shape, params[n].dtype) for n in params}
-    for name, value in checked.items():
+    return {n: real_array(n, values[n], params[n].shape, params[n].dtype) for n in params}
+
+
+def copy_params(params: Params, values: Mapping[str, ArrayLike]) -> None:
+    """Copy `values` into `params`, all or none: nothing is written unless every one fits."""
+    for name, value in fitting_params(params, values).items():
         params[name][...] = value

@@ -1,0 +1,313 @@
+"""Checkpoints: exact round trips, damaged and hostile files, interrupted saves."""
+
+import io
+import json
+import os
+import pickle
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from helpers import make_model
+from numpy.testing import assert_array_equal
+
+from rnncourse import SGD, Adam, History, RMSprop, load_checkpoint, save_checkpoint
+from rnncourse.checkpoint import load_arrays, save_arrays
+
+
+@pytest.fixture
+def run(rng):
+    """A model, optimizer, generator and history with something in each."""
+    model, optimizer = make_model(2, 3, 2, rng), Adam()
+    optimizer.step(model.params, {n: rng.normal(size=W.shape) for n, W in model.params.items()})
+    history = History(loss=[0.5], validation_loss=[0.7], gradient_norm=[1.5], best_epoch=1)
+    return model, optimizer, rng, history
+
+
+@pytest.fixture
+def saved(run, tmp_path):
+    """The path of a checkpoint of `run`."""
+    model, optimizer, rng, history = run
+    path = tmp_path / "run.npz"
+    best = {n: W + 1 for n, W in model.params.items()}
+    save_checkpoint(path, model, optimizer, rng=rng, history=history, best=best)
+    return path
+
+
+def everything(model, optimizer, rng):
+    """All that a load could change, as comparable values."""
+    return pickle.dumps(
+        [
+            {n: W.tolist() for n, W in model.params.items()},
+            {n: a.tolist() for n, a in optimizer.state().items()},
+            rng.bit_generator.state,
+        ]
+    )
+
+
+def fresh(seed=99):
+    rng = np.random.default_rng(seed)
+    return make_model(2, 3, 2, rng), Adam(), rng
+
+
+# ---------------------------------------------------------------- round trips
+
+
+def test_everything_comes_back_exactly(run, saved):
+    model, optimizer, rng, history = run
+    other = fresh()
+    assert everything(*other) != everything(model, optimizer, rng)
+    history_2, best = load_checkpoint(saved, other[0], other[1], rng=other[2])
+    assert everything(*other) == everything(model, optimizer, rng)
+    assert history_2 == history
+    for name, W in model.params.items():
+        assert_array_equal(best[name], W + 1)
+
+
+def test_a_model_alone(run, tmp_path):
+    model, *_ = run
+    save_checkpoint(tmp_path / "m", model)  # the name is kept as it is
+    assert os.listdir(tmp_path) == ["m"]
+    other, *_ = fresh()
+    assert load_checkpoint(str(tmp_path / "m"), other) == (History(), {})
+    for name, W in model.params.items():
+        assert_array_equal(other.params[name], W)
+
+
+@pytest.mark.parametrize("kind", ["PCG64", "MT19937", "Philox", "SFC64"])
+def test_every_kind_of_generator(run, tmp_path, kind):
+    """Some keep arrays in their state."""
+    rng, again = (np.random.Generator(getattr(np.random, kind)(s)) for s in (1, 2))
+    rng.random(3)
+    save_checkpoint(tmp_path / "c", run[0], rng=rng)
+    load_checkpoint(tmp_path / "c", run[0], rng=again)
+    assert_array_equal(rng.random(5), again.random(5))
+
+
+def test_no_pickle_is_written(saved):
+    with np.load(saved, allow_pickle=False) as file:
+        assert all(file[name].dtype.kind in "fiU" for name in file.files)
+    with pytest.raises(TypeError, match="a has dtype object, expected numbers"):
+        save_arrays(saved, {"a": np.array([None])}, None)
+
+
+# ---------------------------------------------------------------- files that do not fit
+
+
+def refused(path, message, run=None):
+    """Assert that the file is refused with its name and a reason, and that nothing changes."""
+    target = run or fresh()
+    before = everything(*target)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_checkpoint(path, target[0], target[1], rng=target[2])
+    assert path.name in str(caught.value)
+    assert everything(*target) == before
+
+
+def test_a_file_cut_anywhere_is_refused(saved):
+    whole = saved.read_bytes()
+    for size in range(len(whole) - 1, -1, -23):
+        saved.write_bytes(whole[:size])
+        refused(saved, "is not a whole rnncourse checkpoint")
+    saved.write_bytes(b"")
+    refused(saved, "is not a whole rnncourse checkpoint")
+
+
+def test_damage_anywhere_is_refused_or_harmless(run, saved):
+    """Flip bytes: either the file is refused or nothing that it holds has changed."""
+    whole, target = bytearray(saved.read_bytes()), everything(*run[:3])
+    rng = np.random.default_rng(0)
+    refusals = 0
+    for position in rng.integers(len(whole), size=300):
+        damaged = whole.copy()
+        damaged[position] ^= int(rng.integers(1, 256))
+        saved.write_bytes(damaged)
+        other = fresh()
+        try:
+            load_checkpoint(saved, other[0], other[1], rng=other[2])
+        except ValueError:
+            refusals += 1
+        else:
+            assert everything(*other) == target
+    assert refusals > 100
+
+
+@pytest.mark.parametrize("size", [1, 10, 1000])
+def test_garbage_is_refused(saved, rng, size):
+    for _ in range(20):
+        saved.write_bytes(rng.bytes(size))
+        refused(saved, "is not a whole rnncourse checkpoint")
+
+
+class Payload:
+    """Unpickled, it would set a variable."""
+
+    def __reduce__(self):
+        return exec, ("import sys; sys.payload_executed = True",)
+
+
+@pytest.mark.parametrize("how", ["pickle", "array", "entry"])
+def test_a_pickle_is_refused_and_never_executed(saved, how):
+    hostile = np.array([Payload()], dtype=object)
+    if how == "pickle":
+        saved.write_bytes(pickle.dumps(Payload()))
+    elif how == "array":
+        with saved.open("wb") as file:
+            np.save(file, hostile, allow_pickle=True)
+    else:
+        with np.load(saved, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        with saved.open("wb") as file:
+            np.savez(file, **{**arrays, "params/W_hh": hostile})
+    refused(saved, "is not a whole rnncourse checkpoint")
+    assert not hasattr(sys, "payload_executed")
+    # The payload does work where it is let in.
+    pickle.loads(pickle.dumps(Payload()))
+    assert sys.payload_executed
+    del sys.payload_executed
+
+
+def write(path, **arrays):
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"a": np.ones(3)},
+        {"": np.array("not json")},
+        {"": np.array("[]")},
+        {"": np.array("3")},
+        {"": np.ones(3)},
+        {"": np.array(json.dumps({"format": "another 1", "header": {}}))},
+        {"": np.array(json.dumps({"format": "rnncourse checkpoint 1"}))},
+        {"": np.array("[" * 100_000)},
+    ],
+)
+def test_other_npz_files_are_refused(saved, arrays):
+    write(saved, **arrays)
+    refused(saved, "is not a whole rnncourse checkpoint")
+
+
+def test_an_npy_file_a_zip_of_text_and_a_folder_are_refused(saved, tmp_path):
+    with saved.open("wb") as file:
+        np.save(file, np.ones(3))
+    refused(saved, "is not a whole rnncourse checkpoint")
+    with zipfile.ZipFile(saved, "w") as file:
+        file.writestr("readme.txt", "hello")
+    refused(saved, "is not a whole rnncourse checkpoint")
+    refused(tmp_path, "is not a whole rnncourse checkpoint")
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "nothing", fresh()[0])
+
+
+@pytest.mark.parametrize(
+    "header", [None, [], {}, {"model": "RNN many-to-many cross_entropy float64"}]
+)
+def test_a_strange_header_is_refused(run, saved, header):
+    arrays, _ = load_arrays(saved)
+    save_arrays(saved, arrays, header)
+    refused(saved, "does not fit")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"history": {"losses": []}}, "losses"),
+        ({"history": [1]}, "does not fit"),
+        ({"rng": {"bit_generator": "PCG64"}}, "does not fit"),
+        ({"rng": {"bit_generator": "MT19937"}}, "it holds no state of a PCG64 generator"),
+        ({"rng": 3}, "does not fit"),
+    ],
+)
+def test_a_header_with_a_strange_part_is_refused(run, saved, changed, message):
+    arrays, header = load_arrays(saved)
+    save_arrays(saved, arrays, header | changed)
+    refused(saved, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("params/W_hh", np.ones((3, 2)), r"W_hh has shape \(3, 2\), expected \(3, 3\)"),
+        ("params/W_hh", np.full((3, 3), np.nan), "W_hh contains NaN"),
+        ("params/W_hh", None, "parameters given are"),
+        ("optimizer/W_hh.speed", np.ones((3, 3)), "'W_hh.speed', expected entries of Adam"),
+        ("optimizer/W_hh.mean", None, "W_hh"),
+        ("optimizer/W_hh.mean", np.ones((2, 2)), r"W_hh.mean has shape \(2, 2\)"),
+        ("optimizer/steps", None, "steps"),
+        ("best/W_hh", np.ones((2, 2)), "W_hh has shape"),
+    ],
+)
+def test_a_strange_array_is_refused(run, saved, name, value, message):
+    arrays, header = load_arrays(saved)
+    arrays[name] = value
+    save_arrays(saved, {n: a for n, a in arrays.items() if a is not None}, header)
+    refused(saved, message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"H": 4}, r"W_xh has shape \(3, 2\), expected \(4, 2\)"),
+        ({"D": 3}, "W_xh has shape"),
+        ({"O": 3}, "W_hy has shape"),
+        ({"dtype": np.float32}, "its model is .* float64, expected .* float32"),
+        ({"loss": "squared_error"}, "its model is .* cross_entropy .*, expected .* squared_error"),
+        ({"arrangement": "many-to-one"}, "its model is .*many-to-many.*, expected .*many-to-one"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused(saved, options, message):
+    model = make_model(**{"D": 2, "H": 3, "O": 2, "rng": np.random.default_rng(1), **options})
+    refused(saved, message, (model, Adam(), np.random.default_rng(2)))
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), RMSprop()])
+def test_a_checkpoint_of_another_optimizer_is_refused(saved, optimizer):
+    model, _, rng = fresh()
+    refused(saved, "its optimizer is Adam, expected", (model, optimizer, rng))
+
+
+def test_what_was_not_saved_cannot_be_loaded(run, saved):
+    save_checkpoint(saved, run[0])
+    refused(saved, "its optimizer is None, expected Adam")
+    model, _, rng = fresh()
+    with pytest.raises(ValueError, match="it holds no state of a PCG64 generator"):
+        load_checkpoint(saved, model, rng=rng)
+
+
+# ---------------------------------------------------------------- interrupted saves
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("moment", ["savez", "fsync", "replace"])
+def test_an_interrupted_save_leaves_the_old_file_whole(run, saved, monkeypatch, moment, error):
+    before, files = saved.read_bytes(), os.listdir(saved.parent)
+
+    def fail(*arguments, **_):
+        if isinstance(arguments[0], io.IOBase):  # half a file is there already
+            arguments[0].write(before[: len(before) // 2])
+        raise error
+
+    monkeypatch.setattr(np if moment == "savez" else os, moment, fail)
+    run[0].params["b_h"][:] = 0
+    with pytest.raises(type(error)):
+        save_checkpoint(saved, run[0])
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == files
+
+
+def test_a_save_replaces_the_old_file_and_leaves_no_other(run, saved):
+    run[0].params["b_h"][:] = 0.25
+    save_checkpoint(saved, run[0])
+    assert os.listdir(saved.parent) == [saved.name]
+    other, *_ = fresh()
+    load_checkpoint(saved, other)
+    assert_array_equal(other.params["b_h"], 0.25)
+
+
+def test_a_folder_that_does_not_exist(run, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        save_checkpoint(tmp_path / "no" / "run.npz", run[0])

@@ -1,0 +1,193 @@
+"""The gradient check finds what is wrong and says where; clipping keeps the direction."""
+
+import numpy as np
+import pytest
+from helpers import make_problem
+from numpy.testing import assert_allclose, assert_array_equal
+
+from rnncourse import check_gradients, clip_by_global_norm, global_norm
+from rnncourse.gradients import GradientReport
+
+# ---------------------------------------------------------------- check_gradients
+
+
+@pytest.fixture
+def cubic():
+    """E = Σ c W³ / 3 over two parameters: the loss, the parameters, the true gradients."""
+    params = {"A": np.array([[1.0, -2.0], [0.5, 3.0]]), "b": np.array([2.0])}
+
+    def loss():
+        return float((params["A"] ** 3).sum() / 3 + 5 * (params["b"] ** 3).sum() / 3)
+
+    return loss, params, {"A": params["A"] ** 2, "b": 5 * params["b"] ** 2}
+
+
+def test_right_gradients_pass_and_nothing_moves(cubic):
+    loss, params, grads = cubic
+    before = {name: W.copy() for name, W in params.items()}
+    report = check_gradients(loss, params, grads)
+    assert report.ok()
+    assert 0 < report.max_error < 1e-9
+    for name, W in params.items():
+        assert_array_equal(W, before[name])
+
+
+def test_relative_error_is_the_largest_difference_over_the_largest_entry(cubic):
+    loss, params, grads = cubic
+    grads["A"][0, 1] += 0.9  # the largest entry of A's gradient is 9
+    report = check_gradients(loss, params, grads)
+    assert_allclose(report.errors["A"], 0.1, rtol=1e-6)
+    assert report.max_error == report.errors["A"]
+    assert not report.ok()
+    assert report.ok(0.11)
+    worst = report.worst
+    assert (worst.name, worst.index, worst.analytic) == ("A", (0, 1), 4.9)
+    assert_allclose(worst.numeric, 4.0, rtol=1e-8)
+
+
+def test_the_size_is_that_of_the_larger_side(cubic):
+    loss, params, grads = cubic
+    grads["b"] *= 10  # given 200, measured 20
+    assert_allclose(check_gradients(loss, params, grads).errors["b"], 0.9, rtol=1e-6)
+
+
+def test_the_report_prints_a_table(cubic):
+    loss, params, grads = cubic
+    grads["A"][0, 1] += 0.9
+    lines = str(check_gradients(loss, params, grads)).splitlines()
+    assert lines[0] == "parameter  relative error   worst entry"
+    assert lines[1] == "A                 1.0e-01   A[0, 1]: given 4.9, measured 4"
+    assert lines[2].startswith("b ")
+    assert "b[0]: given 20, measured 20" in lines[2]
+
+
+def test_the_step_is_epsilon_to_both_sides():
+    """For w³ the central difference is 3w² + ε²."""
+    W = {"w": np.array([2.0])}
+    report = check_gradients(lambda: float(W["w"][0] ** 3), W, {"w": np.array([12.0])}, epsilon=0.1)
+    assert_allclose(report.worst.numeric, 12.01, rtol=1e-12)
+
+
+def test_a_gradient_of_zero_is_measured_against_the_floor():
+    W = {"w": np.zeros(2)}
+    given = {"w": np.array([0.0, 2e-4])}
+    assert_allclose(check_gradients(lambda: 1.0, W, given).max_error, 0.2)
+    assert_allclose(check_gradients(lambda: 1.0, W, given, floor=1e-2).max_error, 0.02)
+
+
+def test_the_default_step_and_tolerance():
+    """For w³ at 0 the central difference is ε², without rounding."""
+    W = {"w": np.zeros(1)}
+    report = check_gradients(lambda: float(W["w"][0] ** 3), W, {"w": np.zeros(1)})
+    assert_allclose(report.worst.numeric, (1e-5) ** 2, rtol=1e-12)
+    assert GradientReport({"w": 1e-7}, {}).ok()
+    assert not GradientReport({"w": 1.01e-7}, {}).ok()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_counts_as_the_largest_error(cubic, bad):
+    loss, params, grads = cubic
+    grads["A"][1, 0] = bad
+    report = check_gradients(loss, params, grads)
+    assert report.max_error == np.inf
+    assert report.worst.index == (1, 0)
+
+
+def test_a_sample_of_entries_is_drawn_without_repeats(cubic):
+    _, params, grads = cubic
+    moved = []
+
+    def loss():
+        moved.extend(np.argwhere(params["A"] != np.array([[1.0, -2.0], [0.5, 3.0]])).tolist())
+        return 0.0
+
+    check_gradients(loss, params, grads, max_entries=3, rng=np.random.default_rng(0))
+    assert len(moved) == 2 * 3
+    assert len({tuple(i) for i in moved}) == 3
+    moved.clear()
+    check_gradients(loss, params, grads, max_entries=4)  # all of them: no generator needed
+    assert len(moved) == 2 * 4
+
+
+def test_an_error_in_the_loss_puts_the_entry_back(cubic):
+    _, params, grads = cubic
+    before = params["A"].copy()
+    with pytest.raises(ZeroDivisionError):
+        check_gradients(lambda: 1 / 0, params, grads)
+    assert_array_equal(params["A"], before)
+
+
+def test_a_model_in_float64_passes_at_the_courses_tolerance(rng):
+    p = make_problem(rng, T=12, B=4, H=8, ragged=True)
+    _, grads, _ = p.model.loss_and_gradients(**p.data)
+    assert check_gradients(lambda: p.model.loss(**p.data), p.model.params, grads).ok(1e-7)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"params": {}, "grads": {}}, ValueError, "grads has .*, expected parameters"),
+        (
+            {"grads": {"A": np.ones((2, 2))}},
+            ValueError,
+            r"grads has \['A'\], expected \['A', 'b'\]",
+        ),
+        ({"grads": {"A": np.ones(4), "b": np.ones(1)}}, ValueError, "the gradient of A has shape"),
+        ({"epsilon": 0}, ValueError, "epsilon is 0"),
+        ({"max_entries": 0}, ValueError, "max_entries is 0"),
+        ({"max_entries": 1}, ValueError, "rng is missing"),
+        ({"max_entries": 1, "rng": 3}, TypeError, "rng is 3"),
+        ({"params": {"A": np.ones((2, 2), np.float32), "b": np.ones(1)}}, TypeError, "float64 for"),
+    ],
+)
+def test_a_check_says_what_is_wrong(cubic, changed, error, message):
+    loss, params, grads = cubic
+    with pytest.raises(error, match=message):
+        check_gradients(**{"loss": loss, "params": params, "grads": grads, **changed})
+
+
+# ---------------------------------------------------------------- norms and clipping
+
+
+def test_global_norm_takes_all_gradients_as_one_vector():
+    assert global_norm({"a": np.array([[3.0, 0.0]]), "b": np.array([4.0])}) == 5.0
+    assert global_norm({"a": np.array([3e30, 4e30], np.float32)}) == pytest.approx(5e30)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_clipping_scales_all_gradients_by_one_factor_in_place(dtype):
+    a, b = np.array([[3.0, 0.0]], dtype), np.array([4.0], dtype)
+    grads = {"a": a, "b": b}
+    assert clip_by_global_norm(grads, 2.5) == 5.0
+    assert_allclose(a, [[1.5, 0.0]])
+    assert_allclose(b, [2.0])
+    assert grads["a"] is a
+    assert a.dtype == dtype
+    assert_allclose(global_norm(grads), 2.5)
+
+
+@pytest.mark.parametrize("max_norm", [5.0, 6.0])
+def test_short_gradients_are_left_alone(max_norm):
+    grads = {"a": np.array([3.0, 4.0])}
+    assert clip_by_global_norm(grads, max_norm) == 5.0
+    assert_array_equal(grads["a"], [3.0, 4.0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_gradients_that_are_not_finite_are_refused_unchanged(bad):
+    grads = {"a": np.array([3.0, 4.0]), "b": np.array([1.0, bad])}
+    with pytest.raises(FloatingPointError, match=r"the global norm is .*: b is not finite"):
+        clip_by_global_norm(grads, 1.0)
+    assert_array_equal(grads["a"], [3.0, 4.0])
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_norm_that_overflows_is_refused():
+    with pytest.raises(FloatingPointError, match="the sum of squares is not finite"):
+        clip_by_global_norm({"a": np.array([1e200])}, 1.0)
+
+
+@pytest.mark.parametrize("max_norm", [0, -1, np.inf, np.nan])
+def test_the_largest_norm_must_be_a_number_above_zero(max_norm):
+    with pytest.raises(ValueError, match=r"max_norm is .*, expected a finite number above 0"):
+        clip_by_global_norm({"a": np.ones(2)}, max_norm)

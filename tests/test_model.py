@@ -1,0 +1,319 @@
+"""Layer, readout and loss together: gradients by independent ways, prediction, generation."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from helpers import (
+    ARRANGEMENTS,
+    LOSSES,
+    assert_close,
+    composed_gradients,
+    make_model,
+    make_problem,
+    measured_gradients,
+    plain_states,
+    problems,
+)
+from hypothesis import given
+from numpy.testing import assert_allclose, assert_array_equal
+
+from rnncourse import RNN, Model, Readout, check_gradients, softmax
+
+# ---------------------------------------------------------------- loss and gradients
+
+
+@given(problems())
+def test_gradients_agree_with_complex_steps_and_with_the_equations(p):
+    E, grads, state_T = p.model.loss_and_gradients(**p.data, state=p.state)
+    E_composed, composed = composed_gradients(p)
+    measured = measured_gradients(p)
+    assert_close(composed, measured)
+    assert_close(E, E_composed)
+    assert_close(grads, {name: measured[name] for name in grads})
+    assert set(grads) == set(p.model.params)
+    assert E == p.model.loss(**p.data, state=p.state)
+    ends = np.full(len(p.state), len(p.inputs)) if p.lengths is None else p.lengths
+    h = plain_states(p.model.params, p.inputs, p.state)
+    assert_close(state_T, h[ends, np.arange(len(ends))])
+
+
+@given(problems())
+def test_gradients_agree_with_finite_differences(p):
+    _, grads, _ = p.model.loss_and_gradients(**p.data, state=p.state)
+    report = check_gradients(lambda: p.model.loss(**p.data, state=p.state), p.model.params, grads)
+    assert report.ok(1e-7), report
+
+
+@given(problems(ragged=True))
+def test_padding_does_not_matter(p):
+    """What lies past a sequence's end, in inputs, targets or mask, changes nothing."""
+    before = p.model.loss_and_gradients(**p.data, state=p.state)
+    past = np.arange(len(p.inputs))[:, None] >= p.lengths
+    if p.model.arrangement != "one-to-many":
+        p.x[past] = np.nan
+    if p.model.arrangement != "many-to-one":
+        p.targets[past] = np.nan if p.model.loss_name == "squared_error" else -7
+        if p.mask is not None:
+            p.mask[past] ^= True
+    after = p.model.loss_and_gradients(**p.data, state=p.state)
+    assert before[0] == after[0]
+    assert_array_equal(before[2], after[2])
+    for name in before[1]:
+        assert_array_equal(before[1][name], after[1][name])
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_float32_stays_float32_and_close_to_float64(arrangement, loss):
+    results = []
+    for dtype in (np.float32, np.float64):
+        p = make_problem(
+            np.random.default_rng(3), arrangement=arrangement, loss=loss, ragged=True, dtype=dtype
+        )
+        E, grads, state_T = p.model.loss_and_gradients(**p.data, state=p.state)
+        assert {a.dtype for a in (*grads.values(), state_T)} == {np.dtype(dtype)}
+        y = p.model.predict(p.x, steps=5 if arrangement == "one-to-many" else None)
+        assert y.dtype == dtype
+        results.append({**grads, "E": E})
+    assert_close(*results, 1e-5)
+
+
+def test_gradients_are_the_callers_own(rng):
+    """Clipping or zeroing returned arrays leaves the weights alone."""
+    p = make_problem(rng)
+    before = {n: W.copy() for n, W in p.model.params.items()}
+    _, grads, state_T = p.model.loss_and_gradients(**p.data)
+    for a in (*grads.values(), state_T):
+        a[...] = 0
+    for name, W in p.model.params.items():
+        assert_array_equal(W, before[name])
+
+
+# ---------------------------------------------------------------- prediction
+
+
+@given(problems())
+def test_predictions_are_what_the_loss_is_taken_over(p):
+    steps = len(p.targets) if p.model.arrangement == "one-to-many" else None
+    y = p.model.predict(p.x, state=p.state, lengths=p.lengths, steps=steps)
+    h = plain_states(p.model.params, p.inputs, p.state)
+    W = p.model.params
+    for t, b, at in p.counted():
+        assert_close(y[at], W["W_hy"] @ h[t + 1, b] + W["b_y"])
+    assert (
+        y.shape[:-1]
+        == (p.targets.shape if p.targets.ndim < 3 else p.targets.shape[:2])[: y.ndim - 1]
+    )
+
+
+def test_parameter_count_does_not_depend_on_the_length(rng):
+    model = make_model(3, 5, 2, rng)
+    assert model.parameter_count == 5 * 3 + 5 * 5 + 5 + 2 * 5 + 2
+    assert list(model.params) == ["W_xh", "W_hh", "b_h", "W_hy", "b_y"]
+
+
+def test_the_model_shares_its_parts_parameters(rng):
+    layer, readout = RNN(2, 3, rng=rng), Readout(3, 2, rng=rng)
+    model = Model(layer, readout)
+    model.load_params({n: np.ones(W.shape) for n, W in model.params.items()})
+    assert_array_equal(layer.params["W_hh"], 1)
+    assert_array_equal(readout.params["b_y"], 1)
+    assert_allclose(model.predict(np.zeros((1, 1, 2))), 1 + 3 * np.tanh(1))
+
+
+# ---------------------------------------------------------------- generation
+
+
+@pytest.fixture
+def writer(rng):
+    return make_model(4, 6, 4, rng, scale=1.5)
+
+
+@pytest.mark.parametrize("primed", [False, True])
+def test_greedy_generation_equals_a_manual_loop(writer, rng, primed):
+    x = np.eye(4)[rng.integers(4, size=(3, 2))]
+    state = rng.normal(size=(2, 6)) if primed else None
+    made = writer.generate(x, 5, state=state)
+    assert made.shape == (5, 2)
+    for k in range(5):
+        label = writer.predict(x, state=state)[-1].argmax(-1)
+        assert_array_equal(made[k], label)
+        x = np.concatenate([x, np.eye(4)[label][None]])
+
+
+def test_generation_with_a_squared_error_feeds_values_back(rng):
+    model = make_model(3, 5, 3, rng, loss="squared_error")
+    x, state = rng.normal(size=(2, 4, 3)), rng.normal(size=(4, 5))
+    made = model.generate(x, 3, state=state)
+    assert made.shape == (3, 4, 3)
+    for k in range(3):
+        y = model.predict(x, state=state)[-1]
+        assert_close(made[k], y)
+        x = np.concatenate([x, y[None]])
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_samples_are_spread_as_softmax_says(writer, rng, temperature):
+    n = 20_000
+    x = np.broadcast_to(np.eye(4)[0], (1, n, 4))
+    p = softmax(writer.predict(x[:, :1])[0, 0] / temperature)
+    labels = writer.generate(x, 1, rng=rng, temperature=temperature)[0]
+    share = np.bincount(labels, minlength=4) / n
+    # Five standard errors.
+    assert (np.abs(share - p) <= 5 * np.sqrt(p * (1 - p) / n) + 1e-4).all()
+
+
+def test_samples_are_fed_back(writer):
+    x = np.eye(4)[[[0]]]
+    made = writer.generate(x, 30, rng=np.random.default_rng(5))
+    again, state = np.random.default_rng(5), None
+    for label in made[:, 0]:
+        h, state, _ = writer.layer.forward(x, state)
+        p = softmax(writer.readout.forward(h[-1]))[0]
+        assert label == np.searchsorted(p.cumsum(), again.random(), side="right")
+        x = np.eye(4)[[[label]]]
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-308])
+def test_a_temperature_near_zero_is_greedy(writer, rng, temperature):
+    x = np.eye(4)[rng.integers(4, size=(2, 50))]
+    cold = writer.generate(x, 4, rng=rng, temperature=temperature)
+    assert_array_equal(cold, writer.generate(x, 4))
+
+
+def test_a_high_temperature_is_uniform(writer, rng):
+    x = np.broadcast_to(np.eye(4)[0], (1, 8000, 4))
+    hot = writer.generate(x, 1, rng=rng, temperature=1e9)
+    assert_allclose(np.bincount(hot[0], minlength=4) / 8000, 0.25, atol=0.03)
+
+
+def test_the_edges_of_the_random_numbers_give_labels_that_are_possible(rng):
+    class Edge(np.random.Generator):
+        def random(self, size):
+            return np.full(size, self.value)
+
+    model = make_model(3, 2, 3, rng)
+    model.params["W_hy"][...] = 0
+    model.params["b_y"][...] = [-1e4, 0, -1e4]  # only label 1 has a probability
+    for value in (0.0, np.nextafter(1, 0)):
+        edge = Edge(np.random.PCG64(0))
+        edge.value = value
+        assert model.generate(np.zeros((1, 2, 3)), 1, rng=edge).tolist() == [[1, 1]]
+
+
+def test_the_last_label_takes_what_rounding_leaves(rng):
+    """Cumulative sums may end a little below 1; no draw may fall off the end."""
+
+    class Edge(np.random.Generator):
+        def random(self, size):
+            return np.full(size, np.nextafter(1, 0))
+
+    for O in range(2, 40):
+        model = make_model(O, 2, O, rng)
+        made = model.generate(np.zeros((1, 20, O)), 1, rng=Edge(np.random.PCG64(0)))
+        assert made.max() < O
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"x": np.ones((5, 3, 9))}, ValueError, "x has shape"),
+        ({"targets": np.zeros((4, 3), int)}, ValueError, "labels has shape"),
+        ({"targets": [[0], [0, 1]]}, TypeError, "labels is not a regular array"),
+        ({"state": np.ones((3, 9))}, ValueError, "state has shape"),
+        ({"lengths": [1, 2, 6]}, ValueError, "lengths holds 6"),
+        ({"mask": np.ones((5, 3))}, TypeError, "mask has dtype float64"),
+        ({"mask": np.ones((1, 3), bool)}, ValueError, r"mask has shape \(1, 3\)"),
+        ({"lengths": [1, 2, 3], "mask": np.ones((5, 3))}, TypeError, "mask has dtype float64"),
+        ({"lengths": [1, 2, 3], "mask": np.ones((1, 3), bool)}, ValueError, "mask has shape"),
+        ({"lengths": [1, 2, 3], "mask": np.arange(5)[:, None] > [3, 3, 3]}, ValueError, "mask co"),
+    ],
+)
+def test_a_loss_says_what_is_wrong(rng, arguments, error, message):
+    p = make_problem(rng)
+    with pytest.raises(error, match=message):
+        p.model.loss(**{**p.data, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"x": np.ones((5, 3, 2))}, ValueError, r"x has shape \(5, 3, 2\), expected \(B, 2\)"),
+        ({"x": np.ones((3, 2), complex)}, TypeError, "x has dtype complex128"),
+        ({"targets": np.zeros((0, 3), int)}, ValueError, r"targets has shape .* T at least 1"),
+        ({"targets": 3}, ValueError, r"targets has shape \(\)"),
+        ({"targets": [[0], [0, 1]]}, TypeError, "targets is not a regular array"),
+    ],
+)
+def test_a_one_to_many_loss_says_what_is_wrong(rng, arguments, error, message):
+    p = make_problem(rng, arrangement="one-to-many")
+    with pytest.raises(error, match=message):
+        p.model.loss(**{**p.data, **arguments})
+
+
+def test_predict_says_what_is_wrong(rng):
+    with pytest.raises(ValueError, match="steps is missing"):
+        make_model(2, 3, 2, rng, arrangement="one-to-many").predict(np.ones((1, 2)))
+    with pytest.raises(ValueError, match="steps is 0, expected at least 1"):
+        make_model(2, 3, 2, rng, arrangement="one-to-many").predict(np.ones((1, 2)), steps=0)
+    with pytest.raises(ValueError, match="steps is 3, expected None for a many-to-one model"):
+        make_model(2, 3, 2, rng, arrangement="many-to-one").predict(np.ones((1, 1, 2)), steps=3)
+    with pytest.raises(ValueError, match="lengths holds 2"):
+        make_model(2, 3, 2, rng, arrangement="many-to-one").predict(np.ones((1, 1, 2)), lengths=[2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"steps": 0}, ValueError, "steps is 0"),
+        ({"steps": 1.5}, TypeError, "steps is 1.5, expected a whole number"),
+        ({"temperature": 0}, ValueError, "temperature is 0, expected a finite number above 0"),
+        ({"temperature": np.nan}, ValueError, "temperature is nan"),
+        ({"temperature": "hot"}, TypeError, "temperature is 'hot'"),
+        ({"rng": 3}, TypeError, "rng is 3, expected a generator"),
+        ({"x": np.ones((1, 4))}, ValueError, "x has shape"),
+    ],
+)
+def test_generate_says_what_is_wrong(writer, arguments, error, message):
+    with pytest.raises(error, match=message):
+        writer.generate(**{"x": np.ones((1, 1, 4)), "steps": 1, **arguments})
+
+
+@pytest.mark.parametrize("options", [{"O": 3}, {"O": 2, "arrangement": "many-to-one"}])
+def test_only_a_model_whose_outputs_fit_its_inputs_generates(rng, options):
+    with pytest.raises(ValueError, match="must be many-to-many with equal sizes"):
+        make_model(2, 3, rng=rng, **options).generate(np.ones((1, 1, 2)), 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": "hinge"}, "loss is 'hinge', expected one of 'squared_error', 'cross_entropy'"),
+        ({"arrangement": "many"}, "arrangement is 'many', expected one of"),
+        ({"reduction": "none"}, "reduction is 'none'"),
+    ],
+)
+def test_a_model_says_what_it_cannot_be_made_of(rng, options, message):
+    with pytest.raises(ValueError, match=message):
+        Model(RNN(2, 3, rng=rng), Readout(3, 2, rng=rng), **options)
+    with pytest.raises(ValueError, match="readout has hidden_size 4, expected the layer's 3"):
+        Model(RNN(2, 3, rng=rng), Readout(4, 2, rng=rng))
+    with pytest.raises(ValueError, match="readout has dtype float32, expected float64"):
+        Model(RNN(2, 3, rng=rng), Readout(3, 2, rng=rng, dtype=np.float32))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_computes_the_same_and_shares_nothing(rng, copied):
+    model, x = make_model(2, 3, 2, rng=rng), rng.normal(size=(4, 2, 2))
+    before = model.predict(x)
+    twin = copied(model)
+    assert_array_equal(twin.predict(x), before)
+    for W in twin.params.values():
+        W += 1
+    assert_array_equal(model.predict(x), before)
+    assert not np.allclose(twin.predict(x), before)

@@ -1,0 +1,499 @@
+"""Training: what each option does, exact resumption, failures that leave a usable model."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from helpers import ARRANGEMENTS, assert_close, make_problem
+from numpy.testing import assert_array_equal
+
+from rnncourse import RNN, SGD, Adam, Model, Readout, RMSprop, TrainingDiverged, fit, global_norm
+
+KINDS = {
+    "SGD": lambda: SGD(0.3),
+    "RMSprop": lambda: RMSprop(0.05),
+    "Adam": lambda: Adam(0.05),
+}
+
+
+def weights(model):
+    return {name: W.copy() for name, W in model.params.items()}
+
+
+def run(p, **options):
+    """`fit` with settings for a short silent run; `p.data` unless other data is given."""
+    settings = {"epochs": 1, "optimizer": SGD(0.1), "rng": np.random.default_rng(0)}
+    return fit(p.model, **{**p.data, **settings, "progress": False, **options})
+
+
+def assert_same(model, before):
+    for name, W in model.params.items():
+        assert_array_equal(W, before[name])
+
+
+# ---------------------------------------------------------------- one epoch, step by step
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_an_epoch_equals_a_manual_loop(arrangement, ragged, batch_size):
+    """Batches, their lengths and masks are the shuffled sequences, each once."""
+    first = arrangement == "many-to-one"
+    options = {"B": 7, "arrangement": arrangement, "ragged": ragged, "masked": not first}
+    p, twin = (make_problem(np.random.default_rng(4), **options) for _ in range(2))
+    history = run(p, batch_size=batch_size, epochs=2)
+
+    rng, norms, losses = np.random.default_rng(0), [], []
+    for _ in range(2):
+        order, epoch = rng.permutation(7), []
+        for start in range(0, 7, batch_size or 7):
+            at = order[start : start + (batch_size or 7)]
+            x = twin.x[at] if arrangement == "one-to-many" else twin.x[:, at]
+            E, grads, _ = twin.model.loss_and_gradients(
+                x,
+                twin.targets[at] if first else twin.targets[:, at],
+                lengths=twin.lengths[at] if ragged else None,
+                mask=None if first else twin.mask[:, at],
+            )
+            norms.append(global_norm(grads))
+            epoch.append((E, len(at)))
+            for name, W in twin.model.params.items():
+                W -= 0.1 * grads[name]
+        losses.append(sum(E * n for E, n in epoch) / 7)
+    assert_close(weights(p.model), weights(twin.model))
+    assert_close(history.gradient_norm, norms)
+    assert_close(history.loss, losses)
+    assert (history.epochs, history.stopped) == (2, "2 epochs done")
+    assert (history.best_epoch, history.validation_loss) == (0, [])
+
+
+def test_truncation_carries_the_state_and_updates_after_each_chunk(rng):
+    p = make_problem(rng, T=7, B=2, loss="squared_error")
+    twin = make_problem(np.random.default_rng(7), T=7, B=2, loss="squared_error")
+    history = run(p, truncate=3)
+    order, state = np.random.default_rng(0).permutation(2), None
+    for t in range(0, 7, 3):
+        chunk = slice(t, t + 3)
+        _, grads, state = twin.model.loss_and_gradients(
+            twin.x[chunk, order], twin.targets[chunk, order], state=state
+        )
+        for name, W in twin.model.params.items():
+            W -= 0.1 * grads[name]
+    assert_close(weights(p.model), weights(twin.model))
+    assert len(history.gradient_norm) == 3
+
+
+def test_clipping_bounds_the_step_and_history_keeps_the_norm_before(rng):
+    p = make_problem(rng)
+    before, (_, grads, _) = weights(p.model), p.model.loss_and_gradients(**p.data)
+    history = run(p, clip_norm=1e-3, optimizer=SGD(1.0))
+    moved = {name: before[name] - W for name, W in p.model.params.items()}
+    assert_close(global_norm(moved), 1e-3)
+    assert_close(history.gradient_norm, [global_norm(grads)])
+    for name in grads:
+        assert_close(moved[name], grads[name] * 1e-3 / global_norm(grads))
+
+
+def test_a_batch_or_chunk_that_the_mask_empties_makes_no_update():
+    """As when a network reads first and answers later."""
+    p = make_problem(np.random.default_rng(1), T=6, B=2)
+    late = np.arange(6)[:, None] >= np.array([4, 4])
+    chunked = run(p, mask=late, truncate=2)
+    assert len(chunked.gradient_norm) == 1
+    # The state was carried through: the update is that of the last chunk after the first two.
+    twin = make_problem(np.random.default_rng(1), T=6, B=2)
+    order = np.random.default_rng(0).permutation(2)
+    _, state, _ = twin.model.layer.forward(twin.x[:4, order])
+    _, grads, _ = twin.model.loss_and_gradients(
+        twin.x[4:, order], twin.targets[4:, order], state=state
+    )
+    for name, W in twin.model.params.items():
+        W -= 0.1 * grads[name]
+    assert_close(weights(p.model), weights(twin.model))
+    # One sequence counts only past its end, so its batch of one counts nothing.
+    lengths, mask = np.array([2, 6]), np.arange(6)[:, None] >= np.array([3, 3])
+    assert len(run(p, lengths=lengths, mask=mask, batch_size=1).gradient_norm) == 1
+
+
+def test_the_generator_decides_the_order(rng):
+    results = []
+    for seed in (0, 0, 1):
+        p = make_problem(np.random.default_rng(2), B=6)
+        run(p, batch_size=2, rng=np.random.default_rng(seed))
+        results.append(p.model.params["W_hh"].copy())
+    assert_array_equal(results[0], results[1])
+    assert not np.array_equal(results[0], results[2])
+
+
+# ---------------------------------------------------------------- learning
+
+
+def last_sign(rng, n):
+    """Sequences of ±1 whose label says whether the first two signs agree."""
+    x = rng.choice([-1.0, 1.0], size=(4, n, 1))
+    return x, (x[0, :, 0] * x[1, :, 0] > 0).astype(int)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_task_that_needs_memory_is_learned(seed):
+    rng = np.random.default_rng(seed)
+    model = Model(RNN(1, 16, rng=rng), Readout(16, 2, rng=rng), arrangement="many-to-one")
+    x, labels = last_sign(rng, 64)
+    history = fit(
+        model, x, labels, epochs=150, optimizer=Adam(0.02), rng=rng, clip_norm=1.0, progress=False
+    )
+    assert history.loss[0] > 0.5
+    assert history.loss[-1] < 0.1
+    x, labels = last_sign(rng, 100)
+    assert (model.predict(x).argmax(-1) == labels).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_in_float32_stays_in_float32(kind, rng):
+    p = make_problem(rng, loss="squared_error", O=2, dtype=np.float32)
+    history = run(p, epochs=30, optimizer=KINDS[kind](), clip_norm=1.0)
+    assert {W.dtype for W in p.model.params.values()} == {np.dtype(np.float32)}
+    assert history.loss[-1] < history.loss[0]
+    assert p.model.generate(p.x, 2).dtype == np.float32
+
+
+# ---------------------------------------------------------------- validation, early stop
+
+
+def held_out(seed=11, **options):
+    p = make_problem(np.random.default_rng(seed), B=4, **options)
+    return {"x": p.x, "targets": p.targets}
+
+
+def test_validation_loss_is_measured_after_each_epoch(rng):
+    p, validation = make_problem(rng), held_out()
+    history = run(p, epochs=3, validation=validation)
+    assert len(history.validation_loss) == 3
+    assert history.validation_loss[-1] == p.model.loss(**validation)
+    assert history.best_epoch == 1 + int(np.argmin(history.validation_loss))
+
+
+def test_early_stop_puts_back_the_weights_of_the_best_epoch(rng):
+    p, validation = make_problem(rng), held_out()
+    history = run(p, epochs=500, optimizer=Adam(0.05), validation=validation, patience=4)
+    assert history.stopped == "no lower validation loss for 4 epochs"
+    assert history.best_epoch == history.epochs - 4 == 1 + np.argmin(history.validation_loss)
+    assert p.model.loss(**validation) == min(history.validation_loss)
+
+
+def test_the_best_weights_come_back_when_the_epochs_end_first(rng):
+    p, validation = make_problem(rng), held_out()
+    history = run(p, epochs=40, optimizer=Adam(0.05), validation=validation, patience=60)
+    assert history.stopped == "40 epochs done"
+    assert history.best_epoch < 40
+    assert p.model.loss(**validation) == min(history.validation_loss)
+
+
+# ---------------------------------------------------------------- exact resumption
+
+
+def outcome(model, optimizer, rng, history):
+    """All that must be equal, bit for bit."""
+    return [
+        {n: W.tobytes() for n, W in model.params.items()},
+        {n: a.tobytes() for n, a in optimizer.state().items()},
+        rng.bit_generator.state,
+        asdict(history),
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"clip_norm": 0.5, "batch_size": 2, "truncate": 2},
+        {"validation": held_out(), "patience": 3, "batch_size": 2},
+    ],
+)
+def test_an_interrupted_run_resumes_exactly(tmp_path, kind, options):
+    def fresh():
+        p = make_problem(np.random.default_rng(3), B=5)
+        return p, KINDS[kind](), np.random.default_rng(8)
+
+    def train(start, epochs, **more):
+        p, optimizer, rng = start
+        history = run(p, optimizer=optimizer, rng=rng, epochs=epochs, **options, **more)
+        return outcome(p.model, optimizer, rng, history)
+
+    whole = train(fresh(), 12)
+    for stop in (1, 4):
+        path = tmp_path / f"{stop}.npz"
+        train(fresh(), stop, checkpoint=path)
+        stranger = make_problem(np.random.default_rng(99), B=5)
+        stranger.x, stranger.targets = fresh()[0].x, fresh()[0].targets
+        resumed = (stranger, KINDS[kind](), np.random.default_rng(77))
+        assert train(resumed, 12, checkpoint=path, resume=True) == whole
+        # Once more: there is nothing left to do, and nothing changes.
+        again = (make_problem(np.random.default_rng(98), B=5), KINDS[kind](), resumed[2])
+        again[0].x, again[0].targets = stranger.x, stranger.targets
+        assert train(again, 12, checkpoint=path, resume=True) == whole
+
+
+def test_a_run_stopped_by_an_interrupt_resumes_exactly(tmp_path, monkeypatch):
+    def fresh():
+        return make_problem(np.random.default_rng(3), B=6)
+
+    p, optimizer, rng = fresh(), Adam(0.05), np.random.default_rng(8)
+    whole = outcome(
+        p.model, optimizer, rng, run(p, optimizer=optimizer, rng=rng, epochs=6, batch_size=2)
+    )
+    path, calls = tmp_path / "c.npz", []
+
+    def stop_in_the_middle(self, dW, memory, update=Adam.update):
+        calls.append(0)
+        if len(calls) == 5 * 7 + 3:  # the 8th update, in the third epoch, third parameter
+            raise KeyboardInterrupt
+        return update(self, dW, memory)
+
+    monkeypatch.setattr(Adam, "update", stop_in_the_middle)
+    p, optimizer, rng = fresh(), Adam(0.05), np.random.default_rng(8)
+    with pytest.raises(KeyboardInterrupt):
+        run(p, optimizer=optimizer, rng=rng, epochs=6, batch_size=2, checkpoint=path)
+    # The same session goes on with the objects that it has.
+    history = run(
+        p, optimizer=optimizer, rng=rng, epochs=6, batch_size=2, checkpoint=path, resume=True
+    )
+    assert outcome(p.model, optimizer, rng, history) == whole
+
+
+def test_resume_starts_afresh_without_a_file(rng, tmp_path):
+    history = run(make_problem(rng), checkpoint=tmp_path / "c.npz", resume=True)
+    assert history.epochs == 1
+    # Without resume an old file is replaced, not read.
+    history = run(make_problem(rng), checkpoint=tmp_path / "c.npz")
+    assert history.epochs == 1
+
+
+def test_patience_may_begin_with_a_resumed_run(tmp_path):
+    p, path = make_problem(np.random.default_rng(3)), tmp_path / "c.npz"
+    run(p, epochs=5, checkpoint=path)
+    history = run(p, epochs=7, checkpoint=path, resume=True, validation=held_out(), patience=2)
+    assert (history.epochs, len(history.validation_loss)) == (7, 2)
+    assert p.model.loss(**held_out()) == min(history.validation_loss)
+    # Nothing left to do and no best weights yet: the weights stay.
+    run(p, epochs=5, checkpoint=path)
+    before = weights(p.model)
+    run(p, epochs=5, checkpoint=path, resume=True, validation=held_out(), patience=2)
+    assert_same(p.model, before)
+
+
+# ---------------------------------------------------------------- failures
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("parameter", [1, 3, 5])
+def test_an_interrupt_within_an_update_undoes_it(rng, monkeypatch, error, parameter):
+    """Some parameters have moved when it strikes; the model keeps the last complete update."""
+    twin = make_problem(np.random.default_rng(7), B=6)
+    run(twin, batch_size=3)  # two updates
+    p, calls = make_problem(rng, B=6), []
+
+    def interrupted(self, dW, memory):
+        calls.append(0)
+        if len(calls) == 2 * 5 + parameter:
+            raise error
+        return 0.1 * dW
+
+    monkeypatch.setattr(SGD, "update", interrupted)
+    with pytest.raises(error):
+        run(p, batch_size=3, epochs=9)
+    assert_same(p.model, weights(twin.model))
+    monkeypatch.undo()
+    assert run(p).epochs == 1
+
+
+def explode(name):
+    """An update that makes one parameter infinite at the third step."""
+
+    def step(self, params, grads):
+        self.steps += 1
+        for n, W in params.items():
+            W -= 0.1 * grads[n]
+        if self.steps == 3:
+            params[name].flat[-1] = np.inf
+
+    return step
+
+
+def test_weights_that_are_not_finite_stop_the_run(rng, monkeypatch):
+    twin = make_problem(np.random.default_rng(7))
+    norms = run(twin, epochs=2).gradient_norm
+    p = make_problem(rng)
+    monkeypatch.setattr(SGD, "step", explode("W_hy"))
+    with pytest.raises(TrainingDiverged) as caught:
+        run(p, epochs=9, clip_norm=1e3)
+    message = str(caught.value)
+    for part in (
+        "in epoch 3 at update 3",
+        "W_hy after the update contains NaN or infinity: 1 of 12",
+        f"The gradient norm of the update before was {norms[-1]:.3g}",
+        "The model keeps its weights of the last good update",
+        "Try a smaller learning_rate (now 0.1) or a smaller clip_norm (now 1000",
+    ):
+        assert part in message
+    assert_same(p.model, weights(twin.model))
+    monkeypatch.undo()
+    assert run(p).epochs == 1
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize(
+    ("size", "reason"), [(1e200, "the loss is inf"), (1e150, "inf"), (1e300, "the loss is inf")]
+)
+def test_a_loss_or_gradient_that_overflows_stops_the_run(rng, clip_norm, size, reason):
+    p = make_problem(rng, loss="squared_error", reduction="sum")
+    p.targets *= size
+    if size == 1e150:  # the loss is finite, its gradient's norm is not
+        p.model.params["W_hy"][...] = 1e10
+        p.x *= 1e-10
+    before = weights(p.model)
+    with pytest.raises(TrainingDiverged, match=r"in epoch 1 at update 1: .*not yet measured"):
+        run(p, clip_norm=clip_norm)
+    assert_same(p.model, before)
+
+
+def test_too_large_a_learning_rate_is_survived(rng):
+    p = make_problem(rng, loss="squared_error")
+    with pytest.raises(TrainingDiverged, match="Try a smaller learning_rate"):
+        run(p, epochs=2000, optimizer=SGD(1e4))
+    assert all(np.isfinite(W).all() for W in p.model.params.values())
+    assert np.isfinite(p.model.predict(p.x)).all()
+
+
+MASK = np.ones((5, 3), bool)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"x": np.ones((5, 3, 9))}, ValueError, "x has shape"),
+        ({"x": np.ones((5, 0, 2))}, ValueError, "x has shape .* B at least 1"),
+        ({"x": np.full((5, 3, 2), np.nan)}, ValueError, "x contains NaN"),
+        ({"x": [[[1, 2]], [[1]]]}, TypeError, "x is not a regular array"),
+        ({"x": np.ones((5, 3, 2), complex)}, TypeError, "x has dtype complex128"),
+        ({"targets": np.zeros((4, 3), int)}, ValueError, "labels has shape"),
+        ({"targets": np.zeros((5, 3))}, TypeError, "labels has dtype float64"),
+        ({"targets": [[0], [0, 1]]}, TypeError, "targets is not a regular array"),
+        ({"lengths": [1, 2, 9]}, ValueError, "lengths holds 9"),
+        ({"lengths": [1, 2]}, ValueError, "lengths has shape"),
+        ({"mask": MASK[:2]}, ValueError, "mask has shape"),
+        ({"mask": ~MASK}, ValueError, "mask counts no prediction"),
+        ({"epochs": 0}, ValueError, "epochs is 0, expected at least 1"),
+        ({"epochs": 1.5}, TypeError, "epochs is 1.5"),
+        ({"rng": 0}, TypeError, "rng is 0, expected a generator"),
+        ({"optimizer": "adam"}, TypeError, "optimizer is 'adam', expected SGD, RMSprop or Adam"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0"),
+        ({"clip_norm": 0}, ValueError, "clip_norm is 0, expected a finite number above 0"),
+        ({"clip_norm": "1"}, TypeError, "clip_norm is '1'"),
+        ({"truncate": 0}, ValueError, "truncate is 0"),
+        ({"truncate": 2, "lengths": [5, 5, 5]}, ValueError, "truncate needs a many-to-many model"),
+        ({"patience": 3}, ValueError, "patience needs validation data"),
+        ({"patience": 0, "validation": held_out()}, ValueError, "patience is 0"),
+        ({"validation": held_out(D=3)}, ValueError, "x has shape"),
+        ({"validation": held_out(loss="squared_error")}, TypeError, "labels has dtype float64"),
+        ({"resume": True}, ValueError, "resume needs the path of a checkpoint"),
+        ({"checkpoint": "no/such/folder/c.npz"}, ValueError, "expected a file in a folder that"),
+        ({"checkpoint": "."}, ValueError, "checkpoint is .*, expected a file"),
+    ],
+)
+def test_arguments_that_do_not_fit_change_nothing(rng, options, error, message):
+    p, generator, optimizer = make_problem(rng), np.random.default_rng(0), SGD(0.1)
+    before = weights(p.model)
+    with pytest.raises(error, match=message):
+        run(p, **{"rng": generator, "optimizer": optimizer, **options})
+    assert_same(p.model, before)
+    assert optimizer.steps == 0
+    assert generator.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+def test_a_truncated_many_to_one_model_is_refused(rng):
+    with pytest.raises(ValueError, match="truncate needs a many-to-many model"):
+        run(make_problem(rng, arrangement="many-to-one"), truncate=2)
+
+
+def test_weights_that_are_not_finite_at_the_start_are_refused(rng):
+    p = make_problem(rng)
+    p.model.params["b_y"][0] = np.nan
+    with pytest.raises(ValueError, match="b_y contains NaN or infinity: 1 of 3"):
+        run(p)
+
+
+def test_a_damaged_checkpoint_is_refused_before_training(rng, tmp_path):
+    p, path = make_problem(rng), tmp_path / "c.npz"
+    path.write_bytes(b"PK\x03\x04 not much of a checkpoint")
+    before = weights(p.model)
+    with pytest.raises(ValueError, match="is not a whole rnncourse checkpoint"):
+        run(p, checkpoint=path, resume=True)
+    assert_same(p.model, before)
+
+
+def test_other_weights_than_the_callers_are_never_touched(rng):
+    """`fit` reads the data and does not write to it."""
+    p = make_problem(rng, ragged=True, masked=True)
+    copies = {n: np.copy(a) for n, a in p.data.items()}
+    run(p, epochs=2, batch_size=2)
+    for name, array in p.data.items():
+        assert_array_equal(array, copies[name])
+
+
+# ---------------------------------------------------------------- progress
+
+
+def test_progress_counts_every_update(rng, monkeypatch):
+    counted = []
+
+    class Bar:
+        def __init__(self, total, label, enabled):
+            counted.append((total, label, enabled))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            counted.append("closed")
+
+        def advance(self, note=""):
+            counted.append(note.split()[0])
+
+    monkeypatch.setattr("rnncourse.training.ProgressBar", Bar)
+    run(make_problem(rng, T=5, B=3), epochs=2, batch_size=2, truncate=2, progress=True)
+    assert counted == [(12, "updates", True), *["loss"] * 12, "closed"]
+
+
+def test_an_interrupt_within_an_update_leaves_the_optimizer_as_it_was(rng, monkeypatch):
+    def start():
+        return make_problem(np.random.default_rng(7), B=6), Adam(0.05)
+
+    twin, expected = start()
+    run(twin, optimizer=expected, epochs=2)
+    p, optimizer = start()
+    update, calls = Adam.update, []
+
+    def interrupted(self, dW, memory):
+        calls.append(0)
+        step = update(self, dW, memory)
+        if len(calls) == 2 * 5 + 3:
+            raise KeyboardInterrupt
+        return step
+
+    monkeypatch.setattr(Adam, "update", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(p, optimizer=optimizer, epochs=9)
+    assert_same(p.model, weights(twin.model))
+    left, right = optimizer.state(), expected.state()
+    assert left.keys() == right.keys()
+    assert all(np.array_equal(left[name], right[name]) for name in left)
+
+
+def test_a_validation_loss_that_is_not_finite_stops_the_run(rng):
+    p = make_problem(rng, loss="squared_error")
+    far = {"x": p.x, "targets": np.full_like(p.targets, 1e200)}  # its square is infinite
+    with pytest.raises(TrainingDiverged, match=r"on the validation data: .* the loss is inf"):
+        run(p, epochs=2, validation=far)
