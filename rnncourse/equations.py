@@ -1,4 +1,6 @@
-"""Each equation of the course as one function, as printed: one sequence, one step, no batch.
+"""Each equation of the network and of its gradient as one function, as printed in the book.
+
+One sequence, one step, no batch.
 
 Vectors are 1-D arrays and stand for the columns of the text: ``W @ h`` is W h, ``W.T @ d`` is
 Wᵀ d and ``np.outer(d, h)`` is d hᵀ. Sizes: D input, H hidden, O output. Each function names the
@@ -128,5 +130,5 @@ def grad_x(delta_a_t: Array, W_xh: Array) -> Array:
 
 
 def grad_h0(delta_a_1: Array, W_hh: Array) -> Array:
-    """eq-delta-h at t = 0, where no output is read: dE/dh_0 = W_hhᵀ δ^a_1; (H,)."""
+    """eq-delta-x: dE/dh_0 = W_hhᵀ δ^a_1, eq-delta-h at t = 0, where no output is read; (H,)."""
     return W_hh.T @ delta_a_1
