@@ -5,7 +5,7 @@ the same equations over batches; `bptt` takes the chain rule apart, path by path
 Arrays are time-major: inputs (T, B, D), hidden states (T, B, H).
 """
 
-from . import bptt, equations
+from . import bptt, datasets, equations, interop
 from .checkpoint import load_checkpoint, save_checkpoint
 from .gradients import check_gradients, clip_by_global_norm, global_norm
 from .history import History
@@ -30,9 +30,11 @@ __all__ = [
     "bptt",
     "check_gradients",
     "clip_by_global_norm",
+    "datasets",
     "equations",
     "fit",
     "global_norm",
+    "interop",
     "load_checkpoint",
     "log_softmax",
     "save_checkpoint",

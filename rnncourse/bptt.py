@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 from . import equations as eq
 from .validation import (
     Array,
-    numeric,
     real_array,
     require_choice,
     require_size,
@@ -86,7 +85,8 @@ def bptt(
     E : float, the sum of the errors over the steps
     grads : dict of dE/dW in the shapes of `params`, and dE/dh_0 under the name "h0"
     """
-    T = max(1, len(np.atleast_1d(numeric("x", x, "iuf", "real numbers"))))
+    x = real_array("x", x, ("T", "D"), np.float64)
+    T = len(x)
     return truncated_bptt(params, x, targets, every=T, back=T, h0=h0, loss=loss)
 
 
@@ -136,8 +136,8 @@ def truncated_bptt(
     E = sum((error(y[t - 1], d[t - 1]) for t in range(1, T + 1)), start=0.0)
     grads: dict[str, Array] = {n: np.zeros_like(params[n], np.float64) for n in WEIGHTS}
     grads["h0"] = np.zeros_like(h[0])
-    for end in range(every, T + every, every):
-        start, end = end - every, min(end, T)  # the errors of steps start + 1 … end
+    for start in range(0, T, every):
+        end = min(start + every, T)  # the errors of steps start + 1 … end
         stop = max(0, start + every - back)  # are sent back through steps end … stop + 1
         delta_a = np.zeros_like(b_h)
         for t in range(end, stop, -1):
@@ -228,7 +228,8 @@ def paths(
         immediate = np.eye(O) if weight == "b_y" else np.einsum("ip,q->ipq", np.eye(O), h[m])
         return [Path(weight, m, m, dE_dy, (), immediate)]
 
-    W_hh, dE_dh = np.asarray(params["W_hh"], np.float64), dE_dy @ np.asarray(params["W_hy"])
+    _, W_hh, _, W_hy, _ = _parameters(params)
+    dE_dh = dE_dy @ W_hy
     J = {t: eq.step_jacobian(h[t], W_hh) for t in range(2, m + 1)}
 
     def immediate_partial(k: int) -> Array:

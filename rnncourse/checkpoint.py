@@ -4,6 +4,7 @@ A checkpoint is written beside its target and moved over it in one step, so that
 save leaves the old file whole.
 """
 
+import copy
 import json
 import os
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ FORMAT = "rnncourse checkpoint 1"
 
 
 def save_checkpoint(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     model: Model,
     optimizer: Optimizer | None = None,
     *,
@@ -40,8 +41,8 @@ def save_checkpoint(
     path : file to write or replace
     model : Model
     optimizer, rng, history, best
-        What `fit` needs besides the weights to go on exactly; `best` holds the weights of the
-        epoch with the lowest validation loss.
+        What `fit` needs besides the weights to go on; `best` holds the weights of the epoch with
+        the lowest validation loss. The settings of the optimizer are not saved.
     """
     arrays = {f"params/{name}": W for name, W in model.params.items()}
     arrays |= {f"best/{name}": W for name, W in (best or {}).items()}
@@ -57,7 +58,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     model: Model,
     optimizer: Optimizer | None = None,
     *,
@@ -100,33 +101,35 @@ def load_checkpoint(
         best, memory = part("best/"), part("optimizer/")
         if best:
             best = fitting_params(model.params, best)
-        for key, array in memory.items():
-            if key != "steps":
-                require_shape(key, array, model.params[key.rpartition(".")[0]].shape)
-        before = {name: W.copy() for name, W in model.params.items()}
-        rng_before = rng.bit_generator.state if rng is not None else {}
-        copy_params(model.params, part("params/"))
-        try:
-            if rng is not None:
-                rng.bit_generator.state = header["rng"]
-            if optimizer is not None:
-                optimizer.load_state(memory)
-        except BaseException:
-            copy_params(model.params, before)
-            if rng is not None:
-                rng.bit_generator.state = rng_before
-            raise
+        owners = {key: key.rpartition(".")[0] for key in memory if key != "steps"}
+        if owners and set(owners.values()) != set(model.params):
+            raise ValueError(f"its optimizer state is of {sorted(set(owners.values()))}")
+        for key, owner in owners.items():
+            require_shape(key, memory[key], model.params[owner].shape)
+        if strays := [n for n in arrays if not n.startswith(("params/", "best/", "optimizer/"))]:
+            raise ValueError(f"it holds {', '.join(strays)}, which no checkpoint has")
+        weights = fitting_params(model.params, part("params/"))
+        # Tried on copies, so that what does not fit changes nothing.
+        if optimizer is not None:
+            copy.deepcopy(optimizer).load_state(memory)
+        if rng is not None:
+            copy.deepcopy(rng).bit_generator.state = header["rng"]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"checkpoint {os.fspath(path)} does not fit: {error}") from error
+    copy_params(model.params, weights)
+    if optimizer is not None:
+        optimizer.load_state(memory)
+    if rng is not None:
+        rng.bit_generator.state = header["rng"]
     return history, best
 
 
 def _kind(model: Model) -> str:
     layer = type(model.layer).__name__
-    return f"{layer} {model.arrangement} {model.loss_name} {model.layer.dtype}"
+    return f"{layer} {model.arrangement} {model.loss_name} {model.reduction} {model.layer.dtype}"
 
 
-def save_arrays(path: str | os.PathLike, arrays: Mapping[str, NDArray], header: Any) -> None:
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray], header: Any) -> None:
     """Write named arrays and a JSON-able header to `path`, atomically.
 
     Parameters
@@ -139,12 +142,13 @@ def save_arrays(path: str | os.PathLike, arrays: Mapping[str, NDArray], header: 
     for name, array in arrays.items():
         if array.dtype.hasobject:  # NumPy would pickle it
             raise TypeError(f"{name} has dtype {array.dtype}, expected numbers")
-    # Some random generators keep part of their state in an array: write it as a list.
-    text = json.dumps({"format": FORMAT, "header": header}, default=np.ndarray.tolist)
+    # Some random generators keep part of their state in an array: it is written as a list.
+    text = json.dumps({"format": FORMAT, "header": header}, default=lambda value: value.tolist())
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "wb") as file:
-            np.savez(file, **{"": np.array(text), **arrays})  # type: ignore[arg-type]
+            header_bytes = np.frombuffer(text.encode(), np.uint8)
+            np.savez(file, header=header_bytes, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -153,7 +157,7 @@ def save_arrays(path: str | os.PathLike, arrays: Mapping[str, NDArray], header: 
         raise
 
 
-def load_arrays(path: str | os.PathLike) -> tuple[dict[str, NDArray], Any]:
+def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], Any]:
     """Read what `save_arrays` wrote.
 
     Raises
@@ -169,11 +173,11 @@ def load_arrays(path: str | os.PathLike) -> tuple[dict[str, NDArray], Any]:
         # Opened here, so that it is closed whatever NumPy makes of it.
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        text = json.loads(str(arrays.pop("")))
-        if text["format"] != FORMAT:
-            raise ValueError(f"its format is {text['format']!r}, expected {FORMAT!r}")
-        return arrays, text["header"]
-    except FileNotFoundError:
+        document = json.loads(arrays.pop("header").tobytes())
+        if document["format"] != FORMAT:
+            raise ValueError(f"its format is {document['format']!r}, expected {FORMAT!r}")
+        return arrays, document["header"]
+    except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # damage can make a reader stumble in any way
         raise ValueError(

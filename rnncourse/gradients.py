@@ -18,7 +18,7 @@ class Entry:
     numeric: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientReport:
     """What `check_gradients` found. Printed, it is a table.
 
@@ -55,6 +55,8 @@ class GradientReport:
                 f"given {e.analytic:.6g}, measured {e.numeric:.6g}"
             )
         return "\n".join(rows)
+
+    __repr__ = __str__
 
 
 def check_gradients(
@@ -130,9 +132,9 @@ def _central_difference(
     here = W[index]
     try:
         W[index] = here + epsilon
-        above = loss()
+        above = float(loss())
         W[index] = here - epsilon
-        below = loss()
+        below = float(loss())
     finally:
         W[index] = here
     return (above - below) / (2 * epsilon)
@@ -142,6 +144,10 @@ def global_norm(grads: Mapping[str, Array]) -> float:
     """Euclidean length of all gradients taken as one vector (eq-global-norm).
 
     Summed in float64, so that large float32 gradients do not overflow.
+
+    Parameters
+    ----------
+    grads : mapping of arrays of any shape
     """
     return float(
         np.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads.values()))

@@ -9,8 +9,8 @@ class History:
 
     Attributes
     ----------
-    loss : training loss of each epoch: the mean over its updates, weighted by the number of
-        sequences and steps that each update covers
+    loss : training loss of each epoch, each batch measured just before its own update: the mean
+        over the predictions that count, or their sum for a model with reduction="sum"
     validation_loss : validation loss after each epoch; empty without validation data
     gradient_norm : global norm of the gradient before clipping, one for each update
     best_epoch : epoch (from 1) with the lowest validation loss; 0 without validation data

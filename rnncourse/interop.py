@@ -26,19 +26,24 @@ def load_torch_state(rnn: RNN, state: Mapping[str, Any]) -> None:
     state : mapping
         ``module.state_dict()``, or arrays under the same names: weight_ih_l0 (H, D),
         weight_hh_l0 (H, H), bias_ih_l0 (H,) and bias_hh_l0 (H,); the biases may be left out
-        together (``bias=False``).
+        together (``bias=False``). A state dict does not tell the nonlinearity: it must be tanh,
+        PyTorch's default.
 
     Raises
     ------
     ValueError
         Names or shapes that do not fit; `rnn` is then unchanged.
     """
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            f"state is a {type(state).__name__}, expected the mapping state_dict() gives"
+        )
     D, H = rnn.input_size, rnn.hidden_size
     weights = {"weight_ih_l0": (H, D), "weight_hh_l0": (H, H)}
     shapes = weights | {"bias_ih_l0": (H,), "bias_hh_l0": (H,)}
     if set(state) not in (set(weights), set(shapes)):
         raise ValueError(
-            f"state has {sorted(state)}, expected {sorted(shapes)}: one tanh layer, one direction"
+            f"state has {sorted(state)}, expected {sorted(shapes)}: one layer, one direction"
         )
     arrays = {
         name: real_array(name, value, shapes[name], rnn.dtype) for name, value in state.items()

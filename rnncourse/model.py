@@ -52,7 +52,9 @@ class Layer(Protocol):
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any, Any]:
         """Return states (T, B, H), final state, trace."""
 
-    def backward(self, trace: Any, dh: Any, dstate_T: Any = None) -> tuple[Array, Any, dict]:
+    def backward(
+        self, trace: Any, dh: Any, dstate_T: Any = None
+    ) -> tuple[Array, Any, dict[str, Array]]:
         """Return the gradients for inputs, initial state and parameters."""
 
 
@@ -88,6 +90,8 @@ class Model:
         arrangement: str = "many-to-many",
         reduction: str = "mean",
     ) -> None:
+        if not isinstance(readout, Readout):
+            raise TypeError(f"readout is {readout!r}, expected a Readout")
         if readout.hidden_size != layer.hidden_size:
             raise ValueError(
                 f"readout has hidden_size {readout.hidden_size}, "
@@ -102,7 +106,10 @@ class Model:
 
     @property
     def params(self) -> Params:
-        """Every parameter by name; write into the arrays in place."""
+        """Every parameter by name. The mapping is read-only; write into its arrays in place.
+
+        A step of one's own is ``for name, W in model.params.items(): W -= 0.1 * grads[name]``.
+        """
         return MappingProxyType({**self.layer.params, **self.readout.params})
 
     @property
@@ -134,12 +141,16 @@ class Model:
 
         Returns
         -------
-        (T, B, O); for many-to-one (B, O); for one-to-many (steps, B, O)
+        (T, B, O); for many-to-one (B, O); for one-to-many (steps, B, O). What stands past a
+        sequence's length means nothing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A wrong dtype or shape, a length outside 1..T, NaN or infinity in x, in the state or
+            in a parameter.
         """
-        if self.arrangement == "one-to-many":
-            if steps is None:
-                raise ValueError("steps is missing: a one-to-many model needs a number of outputs")
-        elif steps is not None:
+        if steps is not None and self.arrangement != "one-to-many":
             raise ValueError(f"steps is {steps}, expected None for a {self.arrangement} model")
         h, _, _ = self.layer.forward(self._inputs(x, steps), state, lengths)
         return self.readout.forward(self._read_at(h, lengths))
@@ -185,6 +196,12 @@ class Model:
         E : float
         grads : dict of arrays, each in its parameter's shape
         state_T : the layer's final state
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `predict`; besides, targets that do not fit the loss, or a mask that counts
+            nothing.
         """
         E, dy, h, read, trace, state_T = self._forward(x, targets, state, lengths, mask)
         dread, grads = self.readout.backward(read, dy)
@@ -212,13 +229,16 @@ class Model:
         ----------
         x : (T, B, D)
             The beginning. D must equal the output size O.
+        state : optional
+            Initial state of the layer; zeros if left out.
         steps : int
             How many outputs to generate.
         rng : numpy.random.Generator, optional
             For a cross-entropy model: draws each label from softmax(y / temperature). Left out,
-            the most probable label is taken.
+            the most probable label is taken. A squared-error model draws nothing.
         temperature : float above 0
-            Below 1 the draws keep closer to the most probable label, above 1 they spread.
+            Below 1 the draws keep closer to the most probable label, above 1 they spread. Used
+            with `rng` only.
 
         Returns
         -------
@@ -234,7 +254,8 @@ class Model:
         require_positive("temperature", temperature)
         if rng is not None:
             require_rng(rng)
-        x_t, made = x, list[NDArray]()
+        made: list[NDArray] = []
+        x_t, one_hot = x, np.eye(O)
         for _ in range(steps):
             h, state, _ = self.layer.forward(x_t, state)
             y = self.readout.forward(h[-1])
@@ -244,15 +265,17 @@ class Model:
             else:
                 label = _choose(y, rng, temperature)
                 made.append(label)
-                x_t = np.eye(O)[label][None]
+                x_t = one_hot[label][None]
         return np.stack(made)
 
     def _inputs(self, x: ArrayLike, steps: int | None) -> ArrayLike:
         """For one-to-many, spread x (B, D) over `steps` steps: x first, zeros after it."""
         if self.arrangement != "one-to-many":
             return x
+        if steps is None:
+            raise ValueError("steps is missing: a one-to-many model needs a number of outputs")
         x = real_array("x", x, ("B", self.layer.input_size), self.layer.dtype)
-        spread = np.zeros((require_size("steps", steps or 0), *x.shape), x.dtype)
+        spread = np.zeros((require_size("steps", steps), *x.shape), x.dtype)
         spread[0] = x
         return spread
 

@@ -1,4 +1,4 @@
-"""Sigmoid and softmax that neither overflow nor lose digits at large inputs."""
+"""Sigmoid and softmax that cannot overflow."""
 
 import numpy as np
 
@@ -8,7 +8,8 @@ from .validation import Array
 def sigmoid(z: Array) -> Array:
     """Logistic function σ(z) = 1 / (1 + e⁻ᶻ), elementwise, with values from 0 to 1.
 
-    Written as ½ + ½ tanh(½z), which is the same function and cannot overflow.
+    Written as ½ + ½ tanh(½z), which is the same function and cannot overflow. It is accurate to
+    rounding at 1, so values below about 10⁻¹⁶ become 0.
 
     Parameters
     ----------

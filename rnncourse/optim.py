@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .validation import Array, Params, require_positive, require_shape
+from .validation import Array, Params, require_fraction, require_positive, require_shape
 
 
 class Optimizer:
     """What the update rules share: a learning rate, and named arrays of memory.
 
+    The memory grows with each step and belongs to one model: make a new optimizer for a new run.
     A subclass says in `update` how far one parameter moves.
     """
 
@@ -21,23 +22,39 @@ class Optimizer:
         self.memory: dict[str, dict[str, Array]] = {}
 
     def step(self, params: Params, grads: Mapping[str, Array]) -> None:
-        """Move every parameter one step against its gradient, in place."""
+        """Move every parameter one step against its gradient, in place.
+
+        Parameters
+        ----------
+        params, grads : mappings with the same names and shapes
+
+        Raises
+        ------
+        ValueError
+            Names or shapes that differ, or a memory that belongs to another model. Nothing has
+            moved then.
+        """
         if set(grads) != set(params):
             raise ValueError(f"grads has {sorted(grads)}, expected {sorted(params)}")
         for name, W in params.items():
-            require_shape(f"the gradient of {name}", grads[name], W.shape)
+            require_shape(f"the gradient of {name}", np.asarray(grads[name]), W.shape)
+            for slot, array in self.memory.get(name, {}).items():
+                require_shape(f"the optimizer's {slot} of {name}", array, W.shape)
         self.steps += 1
         for name, W in params.items():
             if name not in self.memory:
                 self.memory[name] = {slot: np.zeros_like(W) for slot in self.slots}
-            W -= self.update(grads[name], self.memory[name])
+            W -= self.update(np.asarray(grads[name]), self.memory[name])
 
     def update(self, dW: Array, memory: dict[str, Array]) -> Array:
         """Return what is subtracted from a parameter with gradient `dW`."""
         raise NotImplementedError
 
     def state(self) -> dict[str, Array]:
-        """Return copies of all that a later run needs to go on exactly, as named arrays."""
+        """Return copies of all that the steps so far have left behind, as named arrays.
+
+        The learning rate and the like are not among them: they are given at construction.
+        """
         flat = {f"{n}.{s}": a.copy() for n, slots in self.memory.items() for s, a in slots.items()}
         return {"steps": np.array(self.steps), **flat}
 
@@ -64,6 +81,10 @@ class SGD(Optimizer):
     """Gradient descent on batches (eq-update): W ← W − learning_rate · dW.
 
     Robbins and Monro (1951).
+
+    Parameters
+    ----------
+    learning_rate : float above 0
     """
 
     def update(self, dW: Array, memory: dict[str, Array]) -> Array:
@@ -88,7 +109,7 @@ class RMSprop(Optimizer):
         self, learning_rate: float = 1e-3, decay: float = 0.9, epsilon: float = 1e-8
     ) -> None:
         super().__init__(learning_rate)
-        self.decay = _fraction("decay", decay)
+        self.decay = require_fraction("decay", decay)
         self.epsilon = require_positive("epsilon", epsilon)
 
     def update(self, dW: Array, memory: dict[str, Array]) -> Array:
@@ -119,7 +140,7 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(learning_rate)
-        self.beta1, self.beta2 = _fraction("beta1", beta1), _fraction("beta2", beta2)
+        self.beta1, self.beta2 = require_fraction("beta1", beta1), require_fraction("beta2", beta2)
         self.epsilon = require_positive("epsilon", epsilon)
 
     def update(self, dW: Array, memory: dict[str, Array]) -> Array:
@@ -129,11 +150,3 @@ class Adam(Optimizer):
         m_hat = m / (1 - self.beta1**self.steps)
         v_hat = v / (1 - self.beta2**self.steps)
         return self.learning_rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
-
-
-def _fraction(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is {value!r}, expected a number from 0 to below 1")
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is {value}, expected a number from 0 to below 1")
-    return float(value)

@@ -43,9 +43,9 @@ class ProgressBar:
         if self._show:
             self._show("", "")
 
-    def advance(self, note: str = "", pieces: int = 1) -> None:
-        """Count `pieces` more pieces as done and show `note` beside the bar, ten times a second."""
-        self.done += pieces
+    def advance(self, note: str = "") -> None:
+        """Count one more piece as done and show `note` beside the bar, ten times a second."""
+        self.done += 1
         now = time.monotonic()
         if self._show is None or (now - self._shown < 0.1 and self.done < self.total):
             return

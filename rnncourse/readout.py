@@ -60,22 +60,24 @@ class Readout:
 
     @property
     def params(self) -> Params:
-        """W_hy (O, H) and b_y (O,) by name; the mapping is read-only, write into its arrays."""
+        """W_hy (O, H) and b_y (O,) by name. Read-only mapping: write into its arrays."""
         return MappingProxyType(self._params)
 
     def load_params(self, values: Mapping[str, ArrayLike]) -> None:
         """Copy `values` (W_hy, b_y) into the layer; nothing changes unless all fit."""
         copy_params(self.params, values)
 
-    def forward(self, h: Array) -> Array:
+    def forward(self, h: ArrayLike) -> Array:
         """Return y = W_hy h + b_y for hidden states `h` of shape (..., H); y is (..., O)."""
         h = _vectors("h", h, self.hidden_size, self.dtype)
         for name, value in self.params.items():
             require_finite(name, value)
         return h @ self.params["W_hy"].T + self.params["b_y"]
 
-    def backward(self, h: Array, dy: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(self, h: ArrayLike, dy: ArrayLike) -> tuple[Array, dict[str, Array]]:
         """Return (dE/dh, {W_hy: dE/dW_hy, b_y: dE/db_y}), summed over all leading axes.
+
+        It uses the present W_hy: call it before the weights are updated.
 
         Parameters
         ----------
@@ -90,7 +92,7 @@ class Readout:
 
 
 def squared_error(
-    y: Array, targets: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
+    y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
 ) -> tuple[float, Array]:
     """Half the squared distance of outputs from targets (eq-squared-error).
 
@@ -128,14 +130,14 @@ def squared_error(
 
 
 def softmax_cross_entropy(
-    y: Array, labels: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
+    y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
 ) -> tuple[float, Array]:
     """Negative log-likelihood, in nats, of labels under softmax(y) (eq-cross-entropy).
 
     Parameters
     ----------
     y : (..., O) outputs (unnormalized log-probabilities)
-    labels : (...) whole numbers from 0 to O − 1; may hold anything where `mask` is False
+    targets : (...) labels, whole numbers from 0 to O − 1; anything where `mask` is False
     mask : (...) bool, optional
         True for the predictions that count; all if left out.
     reduction : "mean" over the counted predictions, or "sum"
@@ -153,11 +155,11 @@ def softmax_cross_entropy(
     """
     y = _outputs(y)
     weight = _weights(y, mask, reduction)
-    labels = numeric("labels", labels, "iu", "whole numbers")
-    require_shape("labels", labels, weight.shape)
+    targets = numeric("targets", targets, "iu", "labels (whole numbers, not one-hot rows)")
+    require_shape("targets", targets, weight.shape)
     if mask is not None:
-        labels = np.where(weight > 0, labels, 0)
-    labels = whole_numbers("labels", labels, y.shape[:-1], 0, y.shape[-1] - 1)
+        targets = np.where(weight > 0, targets, 0)
+    labels = whole_numbers("targets", targets, y.shape[:-1], 0, y.shape[-1] - 1)
     log_p = log_softmax(y)
     chosen = np.take_along_axis(log_p, labels[..., None], axis=-1)
     dy = np.exp(log_p)
@@ -171,7 +173,7 @@ def _vectors(name: str, value: ArrayLike, size: int | str, dtype: DTypeLike) -> 
     return real_array(name, array, (*("N",) * (array.ndim - 1), size), dtype)
 
 
-def _outputs(y: Array) -> Array:
+def _outputs(y: ArrayLike) -> Array:
     """Check outputs (..., O) and keep their precision."""
     y = numeric("y", y, "iuf", "real numbers")
     return _vectors("y", y, "O", np.float32 if y.dtype == np.float32 else np.float64)

@@ -90,7 +90,8 @@ class RNN:
     def params(self) -> Params:
         """W_xh (H, D), W_hh (H, H) and b_h (H,): views of the packed matrix, by name.
 
-        The mapping is read-only; write into its arrays: ``rnn.params["b_h"][:] = 0``.
+        The mapping is read-only; write into its arrays: ``rnn.params["b_h"][:] = 0``, or
+        ``for name, W in rnn.params.items(): W -= 0.1 * grads[name]``.
         """
         return MappingProxyType(self._unpack(self._W))
 

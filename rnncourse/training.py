@@ -16,17 +16,29 @@ from .optim import Optimizer
 from .progress import ProgressBar
 from .validation import (
     NotFiniteError,
+    boolean_array,
     copy_params,
     numeric,
     require_finite,
     require_positive,
     require_rng,
+    require_shape,
     require_size,
+    whole_numbers,
 )
 
 
 class TrainingDiverged(FloatingPointError):
-    """The loss or its gradient is no longer a finite number; the message says where."""
+    """The loss or its gradient is no longer a finite number; the message says where.
+
+    Attributes
+    ----------
+    history : History of the run up to then
+    """
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
 
 
 def fit(
@@ -44,7 +56,7 @@ def fit(
     truncate: int | None = None,
     validation: Mapping[str, ArrayLike] | None = None,
     patience: int | None = None,
-    checkpoint: str | os.PathLike | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
 ) -> History:
@@ -55,10 +67,11 @@ def fit(
     model : Model
     x, targets, lengths, mask
         The training data, as for `Model.loss_and_gradients`. A batch (or chunk, see `truncate`)
-        in which the mask counts nothing makes no update.
+        in which nothing counts makes no update.
     epochs : int
         Passes over the data, including those of the run that is resumed.
     optimizer : SGD, RMSprop or Adam
+        It keeps its memory between calls: make a new one for a new run.
     rng : numpy.random.Generator
         Shuffles the sequences before each epoch.
     batch_size : int, optional
@@ -76,8 +89,8 @@ def fit(
     checkpoint : path, optional
         Written after each epoch, atomically, over whatever file has that name.
     resume : bool
-        Go on from `checkpoint` if that file exists. The run then ends with exactly the weights
-        and history that an uninterrupted run would have given.
+        Go on from `checkpoint` if that file exists, with the arguments of the first run. It then
+        ends with exactly the weights and history that an uninterrupted run would have given.
     progress : bool
         Show a bar in a terminal or notebook.
 
@@ -88,10 +101,11 @@ def fit(
     Raises
     ------
     TrainingDiverged
-        The loss or its gradient became NaN or infinite. The model keeps its weights
-        of the last good update.
+        The loss or its gradient became NaN or infinite. The model keeps its weights of the last
+        good update, and the exception has the history.
     KeyboardInterrupt
-        Passed on. The model keeps its weights of the last complete update.
+        Passed on. The model keeps its weights of the last complete update; the history is in the
+        checkpoint, if one was asked for.
     TypeError, ValueError
         Arguments that do not fit, before any weight has changed.
     """
@@ -115,25 +129,26 @@ def fit(
         file = Path(checkpoint).absolute()
         if file.is_dir() or not file.parent.is_dir():
             raise ValueError(f"checkpoint is {file}, expected a file in a folder that exists")
-    given = {"x": x, "targets": targets, "lengths": lengths, "mask": mask}
-    data = {n: numeric(n, a, "biuf", "numbers") for n, a in given.items() if a is not None}
+    batches = _Batches(model, batch_size, truncate, x, targets, lengths, mask)
+    held_out = None
+    if validation is not None:
+        held_out = _Batches(model, batch_size, None, **validation)
     # One pass over all data finds what does not fit before a weight has changed.
     with np.errstate(over="ignore"):  # a loss too large for its dtype is reported below
-        model.loss(**data)
-        if validation is not None:
-            model.loss(**validation)
+        for data in (batches, held_out):
+            if data is not None:
+                data.loss()
 
     run = _Run(model, optimizer, rng, clip_norm)
     if checkpoint is not None and resume and os.path.exists(checkpoint):
         run.load(checkpoint)
     history = run.history
-    batches = _Batches(model, data, batch_size, truncate)
     left = max(0, epochs - history.epochs)
     with ProgressBar(left * batches.updates, "updates", progress) as bar:
         while not (reason := _reason_to_stop(history, epochs, patience)):
             run.train_epoch(batches, bar)
-            if validation is not None:
-                run.validate(validation)
+            if held_out is not None:
+                run.validate(held_out)
             if checkpoint is not None:
                 run.save(checkpoint)
     history.stopped = reason
@@ -153,18 +168,41 @@ def _reason_to_stop(history: History, epochs: int, patience: int | None) -> str:
 
 
 class _Batches:
-    """Cuts the data into batches of sequences and, for truncation, into chunks of steps."""
+    """Cuts data into batches of sequences and, for truncation, into chunks of steps."""
 
     def __init__(
-        self, model: Model, data: dict[str, NDArray], batch_size: int | None, truncate: int | None
+        self,
+        model: Model,
+        batch_size: int | None,
+        truncate: int | None,
+        x: ArrayLike,
+        targets: ArrayLike,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
     ) -> None:
-        # Which axis of each array counts the sequences.
-        target_axis = 0 if model.arrangement == "many-to-one" else 1
-        x_axis = 0 if model.arrangement == "one-to-many" else 1
-        self.axes = {"x": x_axis, "targets": target_axis, "mask": target_axis, "lengths": 0}
-        self.data, self.truncate = data, truncate
-        self.sequences = data["x"].shape[x_axis]
-        self.batch_size = batch_size or self.sequences
+        D, O = model.layer.input_size, model.readout.output_size
+        one_to_many = model.arrangement == "one-to-many"
+        x = numeric("x", x, "iuf", "real numbers")
+        require_shape("x", x, ("B", D) if one_to_many else ("T", "B", D))
+        B = x.shape[-2]
+        predictions: tuple[int | str, ...] = ("T" if one_to_many else len(x), B)
+        if model.arrangement == "many-to-one":
+            predictions = (B,)
+        targets = numeric("targets", targets, "iuf", "real numbers")
+        outputs = (O,) if model.loss_name == "squared_error" else ()
+        require_shape("targets", targets, predictions + outputs)
+
+        self.model, self.truncate = model, truncate
+        self.sequences, self.batch_size = B, batch_size or B
+        self.data: dict[str, NDArray] = {"x": x, "targets": targets}
+        # Which axis of each array counts the sequences; where it is 1, axis 0 is time.
+        self.axes = {"x": 0 if one_to_many else 1, "targets": len(predictions) - 1, "lengths": 0}
+        self.axes["mask"] = self.axes["targets"]
+        if lengths is not None:
+            T = len(targets) if one_to_many else len(x)
+            self.data["lengths"] = whole_numbers("lengths", lengths, (B,), 1, T)
+        if mask is not None:
+            self.data["mask"] = boolean_array("mask", mask, predictions)
 
     @property
     def updates(self) -> int:
@@ -172,27 +210,61 @@ class _Batches:
         chunks = 1 if self.truncate is None else -(-len(self.data["x"]) // self.truncate)
         return -(-self.sequences // self.batch_size) * chunks
 
-    def shuffled(self, rng: np.random.Generator) -> Iterator[list[dict[str, NDArray]]]:
+    def split(self, order: NDArray[np.intp]) -> Iterator[list[dict[str, NDArray]]]:
         """Yield each batch as a list of its chunks, in time order."""
-        order = rng.permutation(self.sequences)
         for start in range(0, self.sequences, self.batch_size):
             chosen = order[start : start + self.batch_size]
             batch = {n: np.take(a, chosen, self.axes[n]) for n, a in self.data.items()}
+            if "lengths" in batch:  # the longest sequence of the batch decides how far it runs
+                T = batch["lengths"].max()
+                batch |= {n: a[:T] for n, a in batch.items() if self.axes[n] == 1}
             if self.truncate is None:
                 yield [batch]
             else:
                 k, T = self.truncate, len(batch["x"])
                 yield [{n: a[t : t + k] for n, a in batch.items()} for t in range(0, T, k)]
 
+    def counted(self, chunk: dict[str, NDArray]) -> int:
+        """Return how many predictions of a chunk count in the loss."""
+        counts = np.ones(chunk["targets"].shape[: self.axes["targets"] + 1], bool)
+        if "mask" in chunk:
+            counts &= chunk["mask"]
+        if "lengths" in chunk and counts.ndim == 2:
+            counts &= np.arange(len(counts))[:, None] < chunk["lengths"]
+        return int(counts.sum())
 
-def _counts_any(chunk: dict[str, NDArray]) -> bool:
-    """Return False if the mask leaves no prediction of the chunk that counts."""
-    if "mask" not in chunk:
-        return True
-    counted = chunk["mask"]
-    if counted.ndim == 2 and "lengths" in chunk:
-        counted = counted & (np.arange(len(counted))[:, None] < chunk["lengths"])
-    return bool(counted.any())
+    def carry(self, chunk: dict[str, NDArray], state: Any) -> Any:
+        """Return the state after a chunk in which nothing counts."""
+        return self.model.layer.forward(chunk["x"], state)[1] if self.truncate else None
+
+    def loss(self) -> float:
+        """Return the loss over all data; raise if any of it does not fit."""
+        total = _Total(self.model)
+        for chunks in self.split(np.arange(self.sequences)):
+            for chunk in chunks:
+                if count := self.counted(chunk):
+                    total.add(self.model.loss(**chunk), count)
+                else:
+                    self.carry(chunk, None)
+        return total.loss
+
+
+class _Total:
+    """Puts the losses of batches together to the loss of all: their weighted mean, or their sum."""
+
+    def __init__(self, model: Model) -> None:
+        self.mean = model.reduction == "mean"
+        self.value, self.count = 0.0, 0
+
+    def add(self, E: float, count: int) -> None:
+        self.count += count
+        self.value += (E - self.value) * (count / self.count) if self.mean else E
+
+    @property
+    def loss(self) -> float:
+        if not self.count:
+            raise ValueError("mask counts no prediction, expected at least one True")
+        return self.value
 
 
 class _Run:
@@ -210,20 +282,18 @@ class _Run:
         self.best: dict[str, NDArray] = {}
 
     def train_epoch(self, batches: _Batches, bar: ProgressBar) -> None:
-        total, weight = 0.0, 0
-        for chunks in batches.shuffled(self.rng):
+        total = _Total(self.model)
+        for chunks in batches.split(self.rng.permutation(batches.sequences)):
             state = None
             for chunk in chunks:
-                if not _counts_any(chunk):  # nothing to learn here: only carry the state on
-                    if batches.truncate is not None:
-                        _, state, _ = self.model.layer.forward(chunk["x"], state)
+                if count := batches.counted(chunk):
+                    E, state = self._train_on(chunk, state)
+                    total.add(E, count)
+                    bar.advance(f"loss {E:.4g}")
+                else:  # nothing to learn here
+                    state = batches.carry(chunk, state)
                     bar.advance()
-                    continue
-                E, state = self._train_on(chunk, state)
-                size = chunk["targets"].size
-                total, weight = total + E * size, weight + size
-                bar.advance(f"loss {E:.4g}")
-        self.history.loss.append(total / weight)
+        self.history.loss.append(total.loss)
 
     def _train_on(self, chunk: dict[str, NDArray], state: Any) -> tuple[float, Any]:
         """Make one update; on any failure leave weights and optimizer as they were before it."""
@@ -234,12 +304,13 @@ class _Run:
             # NaN and infinity are looked for below, with a better message than NumPy's warning.
             with np.errstate(over="ignore", invalid="ignore"):
                 E, grads, state = model.loss_and_gradients(**chunk, state=state)
-                norm = global_norm(grads)
                 if not np.isfinite(E):
                     raise NotFiniteError(f"the loss is {E}")
-                if self.clip_norm is not None:
-                    clip_by_global_norm(grads, self.clip_norm)
-                elif not np.isfinite(norm):
+                if self.clip_norm is None:
+                    norm = global_norm(grads)
+                else:
+                    norm = clip_by_global_norm(grads, self.clip_norm)
+                if not np.isfinite(norm):
                     raise NotFiniteError(f"the gradient norm is {norm}")
                 self.optimizer.step(model.params, grads)
             for name, W in model.params.items():
@@ -248,7 +319,7 @@ class _Run:
             copy_params(model.params, before)
             self.optimizer.load_state(memory)
             if isinstance(error, NotFiniteError | FloatingPointError):
-                raise TrainingDiverged(self._report(error)) from error
+                raise TrainingDiverged(self._report(error), self.history) from error
             raise
         self.history.gradient_norm.append(norm)
         return E, state
@@ -263,25 +334,26 @@ class _Run:
             f"{self.optimizer.learning_rate:g}) or a smaller clip_norm (now {self.clip_norm})"
         )
 
-    def validate(self, data: Mapping[str, ArrayLike]) -> None:
+    def validate(self, held_out: _Batches) -> None:
         """Measure the validation loss and remember the weights if it is the lowest so far."""
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                E = self.model.loss(**data)
-            if not np.isfinite(E):
-                raise NotFiniteError(f"the loss is {E}")
-        except NotFiniteError as error:
-            raise TrainingDiverged(f"on the validation data: {self._report(error)}") from error
+        with np.errstate(over="ignore", invalid="ignore"):
+            try:
+                E = held_out.loss()
+            except NotFiniteError:
+                E = np.nan
+        if not np.isfinite(E):
+            message = f"the validation loss after epoch {self.history.epochs} is {E}"
+            raise TrainingDiverged(message, self.history)
         losses = self.history.validation_loss
         if not losses or min(losses) > E:
             self.history.best_epoch = self.history.epochs
             self.best = {name: W.copy() for name, W in self.model.params.items()}
         losses.append(E)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         save_checkpoint(
             path, self.model, self.optimizer, rng=self.rng, history=self.history, best=self.best
         )
 
-    def load(self, path: str | os.PathLike) -> None:
+    def load(self, path: str | os.PathLike[str]) -> None:
         self.history, self.best = load_checkpoint(path, self.model, self.optimizer, rng=self.rng)

@@ -124,6 +124,15 @@ def require_positive(name: str, value: float) -> float:
     return float(value)
 
 
+def require_fraction(name: str, value: float) -> float:
+    """Return `value` if it is a number from 0 to below 1; raise otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} is {value!r}, expected a number from 0 to below 1")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}, expected a number from 0 to below 1")
+    return float(value)
+
+
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`; raise ``ValueError`` otherwise."""
     if value not in choices:

@@ -37,7 +37,7 @@ def saved(run, tmp_path):
 
 def everything(model, optimizer, rng):
     """All that a load could change, as comparable values."""
-    return pickle.dumps(
+    return repr(
         [
             {n: W.tolist() for n, W in model.params.items()},
             {n: a.tolist() for n, a in optimizer.state().items()},
@@ -87,7 +87,7 @@ def test_every_kind_of_generator(run, tmp_path, kind):
 
 def test_no_pickle_is_written(saved):
     with np.load(saved, allow_pickle=False) as file:
-        assert all(file[name].dtype.kind in "fiU" for name in file.files)
+        assert all(file[name].dtype.kind in "fiu" for name in file.files)
     with pytest.raises(TypeError, match="a has dtype object, expected numbers"):
         save_arrays(saved, {"a": np.array([None])}, None)
 
@@ -181,9 +181,9 @@ def write(path, **arrays):
         {"": np.array("[]")},
         {"": np.array("3")},
         {"": np.ones(3)},
-        {"": np.array(json.dumps({"format": "another 1", "header": {}}))},
-        {"": np.array(json.dumps({"format": "rnncourse checkpoint 1"}))},
-        {"": np.array("[" * 100_000)},
+        {"header": np.array(json.dumps({"format": "another 1", "header": {}}))},
+        {"header": np.array(json.dumps({"format": "rnncourse checkpoint 1"}))},
+        {"header": np.array("[" * 100_000)},
     ],
 )
 def test_other_npz_files_are_refused(saved, arrays):

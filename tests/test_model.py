@@ -223,8 +223,8 @@ def test_the_last_label_takes_what_rounding_leaves(rng):
     ("arguments", "error", "message"),
     [
         ({"x": np.ones((5, 3, 9))}, ValueError, "x has shape"),
-        ({"targets": np.zeros((4, 3), int)}, ValueError, "labels has shape"),
-        ({"targets": [[0], [0, 1]]}, TypeError, "labels is not a regular array"),
+        ({"targets": np.zeros((4, 3), int)}, ValueError, "targets has shape"),
+        ({"targets": [[0], [0, 1]]}, TypeError, "targets is not a regular array"),
         ({"state": np.ones((3, 9))}, ValueError, "state has shape"),
         ({"lengths": [1, 2, 6]}, ValueError, "lengths holds 6"),
         ({"mask": np.ones((5, 3))}, TypeError, "mask has dtype float64"),

@@ -75,7 +75,7 @@ def test_all_names_what_is_public():
     public = {
         n for n, v in vars(rnncourse).items() if not n.startswith("_") and not inspect.ismodule(v)
     }
-    assert set(rnncourse.__all__) == public | {"bptt", "equations"}
+    assert set(rnncourse.__all__) == public | {"bptt", "datasets", "equations", "interop"}
 
 
 def test_the_version_is_that_of_the_project():

@@ -193,12 +193,12 @@ LABELS = np.zeros((3, 2), int)
         (squared_error, Y * 1j, TypeError, "targets has dtype complex128"),
         (squared_error, Y * np.inf, ValueError, "targets contains NaN or infinity"),
         (squared_error, [[1], [1, 2]], TypeError, "targets is not a regular array"),
-        (softmax_cross_entropy, LABELS.T, ValueError, r"labels has shape \(2, 3\)"),
-        (softmax_cross_entropy, LABELS + 3, ValueError, r"labels holds 3 .* from 0 to 2"),
-        (softmax_cross_entropy, LABELS - 1, ValueError, "labels holds -1"),
-        (softmax_cross_entropy, LABELS * 1.0, TypeError, "labels has dtype float64"),
-        (softmax_cross_entropy, LABELS > 0, TypeError, "labels has dtype bool"),
-        (softmax_cross_entropy, [[1], [1, 2]], TypeError, "labels is not a regular array"),
+        (softmax_cross_entropy, LABELS.T, ValueError, r"targets has shape \(2, 3\)"),
+        (softmax_cross_entropy, LABELS + 3, ValueError, r"targets holds 3 .* from 0 to 2"),
+        (softmax_cross_entropy, LABELS - 1, ValueError, "targets holds -1"),
+        (softmax_cross_entropy, LABELS * 1.0, TypeError, "targets has dtype float64"),
+        (softmax_cross_entropy, LABELS > 0, TypeError, "targets has dtype bool"),
+        (softmax_cross_entropy, [[1], [1, 2]], TypeError, "targets is not a regular array"),
     ],
 )
 def test_losses_say_what_is_wrong_with_targets(mask, loss, targets, error, message):
