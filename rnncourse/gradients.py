@@ -141,7 +141,7 @@ def _central_difference(
 
 
 def global_norm(grads: Mapping[str, Array]) -> float:
-    """Euclidean length of all gradients taken as one vector (eq-global-norm).
+    """Euclidean length of all gradients taken as one vector: the root of their sum of squares.
 
     Summed in float64, so that large float32 gradients do not overflow.
 

@@ -92,7 +92,9 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Divide each gradient by a running root mean square of its size (eq-rmsprop).
+    """Divide each gradient by a running root mean square of its size.
+
+        v ← decay · v + (1 − decay) dW²,  W ← W − learning_rate · dW / (√v + ε)
 
     Tieleman and Hinton (2012), lecture 6.5.
 
@@ -119,7 +121,10 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Running means of the gradient and of its square, corrected for their start at 0 (eq-adam).
+    """Running means of the gradient and of its square, corrected for their start at 0.
+
+        m ← β₁ m + (1 − β₁) dW,  v ← β₂ v + (1 − β₂) dW²  at step t
+        W ← W − learning_rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
 
     Kingma and Ba (2015), algorithm 1.
 
