@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from helpers import ARRANGEMENTS, assert_close, make_problem
+from helpers import ARRANGEMENTS, LOSSES, assert_close, make_problem
 from numpy.testing import assert_array_equal
 
 from rnncourse import RNN, SGD, Adam, Model, Readout, RMSprop, TrainingDiverged, fit, global_norm
@@ -119,6 +119,20 @@ def test_a_batch_or_chunk_that_the_mask_empties_makes_no_update():
     assert len(run(p, lengths=lengths, mask=mask, batch_size=1).gradient_norm) == 1
 
 
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_a_batch_of_sequences_that_do_not_count_is_left_out(arrangement):
+    """The update is that of the other sequences."""
+    p, twin = (make_problem(np.random.default_rng(1), arrangement=arrangement) for _ in range(2))
+    mask = np.ones(p.targets.shape, bool)
+    mask[..., [0, 2]] = False
+    history = run(p, mask=mask, batch_size=1)
+    E, grads, _ = twin.model.loss_and_gradients(twin.x, twin.targets, mask=mask)
+    for name, W in twin.model.params.items():
+        W -= 0.1 * grads[name]
+    assert_close(weights(p.model), weights(twin.model))
+    assert_close(history.loss, [E])
+
+
 def test_the_generator_decides_the_order(rng):
     results = []
     for seed in (0, 0, 1):
@@ -191,6 +205,13 @@ def test_the_best_weights_come_back_when_the_epochs_end_first(rng):
     assert history.stopped == "40 epochs done"
     assert history.best_epoch < 40
     assert p.model.loss(**validation) == min(history.validation_loss)
+
+
+def test_an_equal_validation_loss_is_not_a_lower_one(rng):
+    """With weights that do not move, the first epoch is the best and the only one that is."""
+    p = make_problem(rng)
+    history = run(p, epochs=9, optimizer=SGD(1e-300), validation=held_out(), patience=1)
+    assert (history.best_epoch, history.epochs) == (1, 2)
 
 
 # ---------------------------------------------------------------- exact resumption
@@ -357,9 +378,17 @@ def test_a_loss_or_gradient_that_overflows_stops_the_run(rng, clip_norm, size, r
         p.model.params["W_hy"][...] = 1e10
         p.x *= 1e-10
     before = weights(p.model)
-    with pytest.raises(TrainingDiverged, match=r"in epoch 1 at update 1: .*not yet measured"):
+    where = "in epoch 1 at update 1: "
+    with pytest.raises(TrainingDiverged, match=rf"{where}.*{reason}.*not yet measured"):
         run(p, clip_norm=clip_norm)
     assert_same(p.model, before)
+
+
+def test_a_float32_loss_may_overflow_before_its_gradient(rng):
+    p = make_problem(rng, loss="squared_error", dtype=np.float32)
+    p.targets *= 1e25
+    with pytest.raises(TrainingDiverged, match="the loss is inf"):
+        run(p)
 
 
 def test_too_large_a_learning_rate_is_survived(rng):
@@ -371,6 +400,8 @@ def test_too_large_a_learning_rate_is_survived(rng):
 
 
 MASK = np.ones((5, 3), bool)
+EARLY = MASK & (np.arange(5)[:, None] < 4)
+LATE_NAN = np.where(EARLY[..., None], np.ones(2), np.nan)
 
 
 @pytest.mark.parametrize(
@@ -379,6 +410,7 @@ MASK = np.ones((5, 3), bool)
         ({"x": np.ones((5, 3, 9))}, ValueError, "x has shape"),
         ({"x": np.ones((5, 0, 2))}, ValueError, "x has shape .* B at least 1"),
         ({"x": np.full((5, 3, 2), np.nan)}, ValueError, "x contains NaN"),
+        ({"x": LATE_NAN, "mask": EARLY, "truncate": 1}, ValueError, "x contains NaN"),
         ({"x": [[[1, 2]], [[1]]]}, TypeError, "x is not a regular array"),
         ({"x": np.ones((5, 3, 2), complex)}, TypeError, "x has dtype complex128"),
         ({"targets": np.zeros((4, 3), int)}, ValueError, "targets has shape"),
@@ -386,6 +418,7 @@ MASK = np.ones((5, 3), bool)
         ({"targets": [[0], [0, 1]]}, TypeError, "targets is not a regular array"),
         ({"lengths": [1, 2, 9]}, ValueError, "lengths holds 9"),
         ({"lengths": [1, 2]}, ValueError, "lengths has shape"),
+        ({"lengths": [0, 2, 2], "batch_size": 1}, ValueError, "lengths holds 0"),
         ({"mask": MASK[:2]}, ValueError, "mask has shape"),
         ({"mask": ~MASK}, ValueError, "mask counts no prediction"),
         ({"epochs": 0}, ValueError, "epochs is 0, expected at least 1"),
@@ -449,25 +482,52 @@ def test_other_weights_than_the_callers_are_never_touched(rng):
 # ---------------------------------------------------------------- progress
 
 
-def test_progress_counts_every_update(rng, monkeypatch):
-    counted = []
+@pytest.fixture
+def shown(monkeypatch):
+    """What `fit` tells its progress bar."""
+    calls = []
 
     class Bar:
-        def __init__(self, total, label, enabled):
-            counted.append((total, label, enabled))
+        def __init__(self, *arguments):
+            calls.append(arguments)
 
         def __enter__(self):
             return self
 
         def __exit__(self, *_):
-            counted.append("closed")
+            calls.append("closed")
 
         def advance(self, note=""):
-            counted.append(note.split()[0])
+            calls.append(note[:4])
 
     monkeypatch.setattr("rnncourse.training.ProgressBar", Bar)
-    run(make_problem(rng, T=5, B=3), epochs=2, batch_size=2, truncate=2, progress=True)
-    assert counted == [(12, "updates", True), *["loss"] * 12, "closed"]
+    return calls
+
+
+@pytest.mark.parametrize(("options", "updates"), [({}, 4), ({"truncate": 2}, 12)])
+def test_progress_counts_every_update(rng, shown, options, updates):
+    run(make_problem(rng, T=5, B=3), epochs=2, batch_size=2, progress=True, **options)
+    assert shown == [(updates, "updates", True), *["loss"] * updates, "closed"]
+
+
+def test_progress_counts_what_the_mask_empties(rng, shown):
+    late = np.arange(5)[:, None] >= np.full(3, 4)
+    run(make_problem(rng, T=5, B=3), mask=late, truncate=2)
+    assert shown == [(3, "updates", False), "", "", "loss", "closed"]
+
+
+def test_progress_of_a_resumed_run_counts_what_is_left(rng, shown, tmp_path):
+    p, path = make_problem(rng), tmp_path / "c.npz"
+    for epochs, left in ((2, 2), (5, 3), (5, 0), (1, 0)):
+        shown.clear()
+        run(p, epochs=epochs, checkpoint=path, resume=True)
+        assert shown == [(left, "updates", False), *["loss"] * left, "closed"]
+
+
+def test_progress_is_shown_unless_it_is_turned_off(rng, shown):
+    p = make_problem(rng)
+    fit(p.model, p.x, p.targets, epochs=1, optimizer=SGD(0.1), rng=rng)
+    assert shown[0] == (1, "updates", True)
 
 
 def test_an_interrupt_within_an_update_leaves_the_optimizer_as_it_was(rng, monkeypatch):
@@ -504,11 +564,13 @@ def test_a_validation_loss_that_is_not_finite_stops_the_run(rng):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
-def test_the_losses_of_an_epoch_are_those_of_the_model(rng, reduction, arrangement):
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("T", [5, 9])
+def test_the_losses_of_an_epoch_are_those_of_the_model(rng, reduction, arrangement, loss, T):
     """With weights that hardly move, training and validation loss are the loss over all data."""
-    masked = arrangement != "many-to-one"
-    options = {"B": 7, "arrangement": arrangement, "ragged": True, "masked": masked}
-    p = make_problem(rng, reduction=reduction, **options)
+    options = {"T": T, "B": 7, "ragged": True, "masked": arrangement != "many-to-one"}
+    p = make_problem(rng, reduction=reduction, arrangement=arrangement, loss=loss, **options)
+    p.lengths[0] = T  # more than the number of sequences, or fewer
     E = p.model.loss(**p.data)
     history = run(p, batch_size=3, validation=p.data, optimizer=SGD(1e-300))
     assert_close(history.loss, [E])
