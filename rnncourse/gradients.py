@@ -18,7 +18,7 @@ class Entry:
     numeric: float
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class GradientReport:
     """What `check_gradients` found. Printed, it is a table.
 

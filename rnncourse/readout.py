@@ -163,8 +163,9 @@ def softmax_cross_entropy(
     log_p = log_softmax(y)
     chosen = np.take_along_axis(log_p, labels[..., None], axis=-1)
     dy = np.exp(log_p)
-    np.put_along_axis(dy, labels[..., None], np.exp(chosen) - 1, axis=-1)
-    return -float(np.sum(weight * chosen[..., 0])), weight[..., None] * dy
+    np.put_along_axis(dy, labels[..., None], np.expm1(chosen), axis=-1)  # p − 1, exact near p = 1
+    counted = np.where(weight > 0, chosen[..., 0], 0)
+    return -float(np.sum(weight * counted)), weight[..., None] * dy
 
 
 def _vectors(name: str, value: ArrayLike, size: int | str, dtype: DTypeLike) -> Array:

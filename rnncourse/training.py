@@ -40,6 +40,9 @@ class TrainingDiverged(FloatingPointError):
         super().__init__(message)
         self.history = history
 
+    def __reduce__(self) -> tuple[type, tuple[str, History]]:  # to pass between processes
+        return type(self), (str(self), self.history)
+
 
 def fit(
     model: Model,
@@ -134,7 +137,7 @@ def fit(
     if validation is not None:
         held_out = _Batches(model, batch_size, None, **validation)
     # One pass over all data finds what does not fit before a weight has changed.
-    with np.errstate(over="ignore"):  # a loss too large for its dtype is reported below
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported below
         for data in (batches, held_out):
             if data is not None:
                 data.loss()

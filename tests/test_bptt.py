@@ -134,6 +134,18 @@ def test_a_long_sequence_keeps_the_agreement(rng, loss):
         assert_close(sum(terms), grads[weight])
 
 
+def test_the_squared_error_and_a_state_of_zeros_are_the_defaults(rng):
+    s = make_sequence(rng)
+    full = {**s, "h0": np.zeros(3)}
+    given = {"params": s["params"], "x": s["x"].tolist(), "targets": s["targets"].tolist()}
+    for function, options in ((bptt.bptt, {}), (bptt.truncated_bptt, {"every": 2, "back": 3})):
+        (E, grads), (E_full, grads_full) = (function(**a, **options) for a in (given, full))
+        assert_close(E, E_full)
+        assert_close(grads, grads_full)
+    by_default, explicit = (bptt.paths("W_xh", 3, **a) for a in (given, full))
+    assert_close([p.value for p in by_default], [p.value for p in explicit])
+
+
 def test_forward_gives_all_states_and_outputs(rng):
     s = make_sequence(rng)
     W = s["params"]

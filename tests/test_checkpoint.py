@@ -12,7 +12,17 @@ import pytest
 from helpers import make_model
 from numpy.testing import assert_array_equal
 
-from rnncourse import SGD, Adam, History, RMSprop, load_checkpoint, save_checkpoint
+from rnncourse import (
+    RNN,
+    SGD,
+    Adam,
+    History,
+    Model,
+    Readout,
+    RMSprop,
+    load_checkpoint,
+    save_checkpoint,
+)
 from rnncourse.checkpoint import load_arrays, save_arrays
 
 
@@ -67,7 +77,7 @@ def test_everything_comes_back_exactly(run, saved):
 
 def test_a_model_alone(run, tmp_path):
     model, *_ = run
-    save_checkpoint(tmp_path / "m", model)  # the name is kept as it is
+    save_checkpoint(str(tmp_path / "m"), model)  # the name is kept as it is
     assert os.listdir(tmp_path) == ["m"]
     other, *_ = fresh()
     assert load_checkpoint(str(tmp_path / "m"), other) == (History(), {})
@@ -183,6 +193,7 @@ def write(path, **arrays):
         {"": np.ones(3)},
         {"header": np.array(json.dumps({"format": "another 1", "header": {}}))},
         {"header": np.array(json.dumps({"format": "rnncourse checkpoint 1"}))},
+        {"header": np.array(json.dumps({"format": "rnncourse checkpoint 2", "header": {}}))},
         {"header": np.array("[" * 100_000)},
     ],
 )
@@ -239,6 +250,7 @@ def test_a_header_with_a_strange_part_is_refused(run, saved, changed, message):
         ("optimizer/W_hh.mean", np.ones((2, 2)), r"W_hh.mean has shape \(2, 2\)"),
         ("optimizer/steps", None, "steps"),
         ("best/W_hh", np.ones((2, 2)), "W_hh has shape"),
+        ("extra/W_hh", np.ones((3, 3)), "it holds extra/W_hh, which no checkpoint has"),
     ],
 )
 def test_a_strange_array_is_refused(run, saved, name, value, message):
@@ -257,6 +269,7 @@ def test_a_strange_array_is_refused(run, saved, name, value, message):
         ({"dtype": np.float32}, "its model is .* float64, expected .* float32"),
         ({"loss": "squared_error"}, "its model is .* cross_entropy .*, expected .* squared_error"),
         ({"arrangement": "many-to-one"}, "its model is .*many-to-many.*, expected .*many-to-one"),
+        ({"reduction": "sum"}, "its model is .* mean .*, expected .* sum"),
     ],
 )
 def test_a_checkpoint_of_another_model_is_refused(saved, options, message):
@@ -264,10 +277,29 @@ def test_a_checkpoint_of_another_model_is_refused(saved, options, message):
     refused(saved, message, (model, Adam(), np.random.default_rng(2)))
 
 
+def test_a_checkpoint_of_another_kind_of_layer_is_refused(saved, rng):
+    class Other(RNN):
+        pass
+
+    model = Model(Other(2, 3, rng=rng), Readout(3, 2, rng=rng))
+    refused(saved, "its model is RNN .*, expected Other", (model, Adam(), rng))
+
+
 @pytest.mark.parametrize("optimizer", [SGD(0.1), RMSprop()])
 def test_a_checkpoint_of_another_optimizer_is_refused(saved, optimizer):
     model, _, rng = fresh()
     refused(saved, "its optimizer is Adam, expected", (model, optimizer, rng))
+
+
+def test_half_a_state_of_a_generator_changes_nothing(run, saved):
+    """This kind takes over the first part of its state before it misses the second."""
+    model, optimizer, _, _ = run
+    rng, other = (np.random.Generator(np.random.MT19937(seed)) for seed in (1, 2))
+    save_checkpoint(saved, model, optimizer, rng=rng)
+    arrays, header = load_arrays(saved)
+    del header["rng"]["state"]["pos"]
+    save_arrays(saved, arrays, header)
+    refused(saved, "does not fit", (*fresh()[:2], other))
 
 
 def test_what_was_not_saved_cannot_be_loaded(run, saved):
@@ -299,6 +331,34 @@ def test_an_interrupted_save_leaves_the_old_file_whole(run, saved, monkeypatch, 
     assert os.listdir(saved.parent) == files
 
 
+def test_an_interrupt_right_after_the_replacement_is_passed_on(run, saved, monkeypatch):
+    def replace(source, target, replace=os.replace):
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", replace)
+    run[0].params["b_h"][:] = 0.25
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(saved, run[0])
+    assert_array_equal(load_arrays(saved)[0]["params/b_h"], 0.25)
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_two_processes_that_save_at_once_do_not_meet(run, saved, monkeypatch):
+    """A second one saves while the first has written its file and not yet moved it."""
+
+    def replace(source, target, replace=os.replace):
+        if os.getpid() > 0:
+            monkeypatch.setattr(os, "getpid", lambda: 0)
+            save_checkpoint(saved, fresh()[0])
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    save_checkpoint(saved, run[0])
+    assert_array_equal(load_arrays(saved)[0]["params/W_hh"], run[0].params["W_hh"])
+    assert os.listdir(saved.parent) == [saved.name]
+
+
 def test_a_save_replaces_the_old_file_and_leaves_no_other(run, saved):
     run[0].params["b_h"][:] = 0.25
     save_checkpoint(saved, run[0])
@@ -306,6 +366,15 @@ def test_a_save_replaces_the_old_file_and_leaves_no_other(run, saved):
     other, *_ = fresh()
     load_checkpoint(saved, other)
     assert_array_equal(other.params["b_h"], 0.25)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(saved, monkeypatch):
+    def denied(*_):
+        raise PermissionError("no permission")
+
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(PermissionError, match="no permission"):
+        load_checkpoint(saved, fresh()[0])
 
 
 def test_a_folder_that_does_not_exist(run, tmp_path):

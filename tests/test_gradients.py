@@ -54,7 +54,9 @@ def test_the_size_is_that_of_the_larger_side(cubic):
 def test_the_report_prints_a_table(cubic):
     loss, params, grads = cubic
     grads["A"][0, 1] += 0.9
-    lines = str(check_gradients(loss, params, grads)).splitlines()
+    report = check_gradients(loss, params, grads)
+    assert repr(report) == str(report)
+    lines = str(report).splitlines()
     assert lines[0] == "parameter  relative error   worst entry"
     assert lines[1] == "A                 1.0e-01   A[0, 1]: given 4.9, measured 4"
     assert lines[2].startswith("b ")
@@ -66,6 +68,16 @@ def test_the_step_is_epsilon_to_both_sides():
     W = {"w": np.array([2.0])}
     report = check_gradients(lambda: float(W["w"][0] ** 3), W, {"w": np.array([12.0])}, epsilon=0.1)
     assert_allclose(report.worst.numeric, 12.01, rtol=1e-12)
+
+
+def test_a_loss_may_return_the_same_array_each_time():
+    W, E = {"w": np.array([2.0])}, np.empty(())
+
+    def loss():
+        E[...] = W["w"][0] ** 2
+        return E
+
+    assert check_gradients(loss, W, {"w": np.array([4.0])}).ok()
 
 
 def test_a_gradient_of_zero_is_measured_against_the_floor():

@@ -123,6 +123,14 @@ def test_the_model_shares_its_parts_parameters(rng):
     assert_allclose(model.predict(np.zeros((1, 1, 2))), 1 + 3 * np.tanh(1))
 
 
+def test_parameters_are_written_in_place_and_not_replaced(rng):
+    model = make_model(2, 3, 2, rng)
+    for owner in (model, model.layer, model.readout):
+        for name in owner.params:
+            with pytest.raises(TypeError, match="does not support item assignment"):
+                owner.params[name] = 0
+
+
 # ---------------------------------------------------------------- generation
 
 
@@ -177,7 +185,10 @@ def test_samples_are_fed_back(writer):
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-308])
-def test_a_temperature_near_zero_is_greedy(writer, rng, temperature):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_temperature_near_zero_is_greedy(rng, temperature, dtype):
+    """Near the smallest number of float64, and below that of float32."""
+    writer = make_model(4, 6, 4, rng, scale=1.5, dtype=dtype)
     x = np.eye(4)[rng.integers(4, size=(2, 50))]
     cold = writer.generate(x, 4, rng=rng, temperature=temperature)
     assert_array_equal(cold, writer.generate(x, 4))
@@ -303,6 +314,8 @@ def test_a_model_says_what_it_cannot_be_made_of(rng, options, message):
         Model(RNN(2, 3, rng=rng), Readout(3, 2, rng=rng), **options)
     with pytest.raises(ValueError, match="readout has hidden_size 4, expected the layer's 3"):
         Model(RNN(2, 3, rng=rng), Readout(4, 2, rng=rng))
+    with pytest.raises(TypeError, match="readout is None, expected a Readout"):
+        Model(RNN(2, 3, rng=rng), None)
     with pytest.raises(ValueError, match="readout has dtype float32, expected float64"):
         Model(RNN(2, 3, rng=rng), Readout(3, 2, rng=rng, dtype=np.float32))
 

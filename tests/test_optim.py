@@ -80,6 +80,26 @@ def test_a_saved_state_goes_on_exactly(kind, task):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_gradients_may_be_lists(kind, task):
+    W, gradients = task
+    given = follow(kind(), W, gradients.tolist())
+    assert_array_equal(given, follow(kind(), W, gradients))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameters_do_not_disturb_each_other(kind, task):
+    """Each moves as it would alone, before and after its memory is saved."""
+    W, gradients = task
+    params, optimizer = {"W": W.copy(), "layer.W": 2 * W[0]}, kind()
+    for gradient in gradients:
+        optimizer.step(params, {"W": gradient, "layer.W": -gradient[1]})
+        state, optimizer = optimizer.state(), kind()
+        optimizer.load_state(state)
+    assert_array_equal(params["W"], follow(kind(), W, gradients)[-1])
+    assert_array_equal(params["layer.W"], follow(kind(), 2 * W[0], -gradients[:, 1])[-1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_float32_stays_float32_and_gradients_are_not_touched(kind):
     W, g = np.ones((2, 2), np.float32), np.full((2, 2), 0.5, np.float32)
     optimizer = kind()

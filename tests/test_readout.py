@@ -103,6 +103,16 @@ def test_what_the_mask_hides_does_not_matter(rng, loss, O):
     assert_array_equal(dy[~mask], 0)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_take_lists(rng, loss):
+    y = rng.normal(size=(3, 2, 4))
+    targets, mask = targets_for(loss, y, rng), rng.random((3, 2)) < 0.5
+    E, dy = loss(y.tolist(), targets.tolist(), mask.tolist())
+    E_arrays, dy_arrays = loss(y, targets, mask)
+    assert E == E_arrays
+    assert_array_equal(dy, dy_arrays)
+
+
 def test_cross_entropy_of_extreme_outputs():
     y = np.array([[1e4, 0.0], [1e4, 0.0]])
     E, dy = softmax_cross_entropy(y, [0, 1], reduction="sum")
@@ -223,3 +233,12 @@ def test_losses_say_what_else_is_wrong(loss, targets, arguments, error, message)
     arguments = {"y": Y, **arguments}
     with pytest.raises(error, match=message):
         loss(arguments.pop("y"), targets, **arguments)
+
+
+def test_an_extreme_output_under_the_mask_does_not_matter():
+    y = np.array([[1.0, 2.0], [-1e308, 1e308]])
+    expected = softmax_cross_entropy(y[:1], [0])
+    with np.errstate(over="ignore"):
+        E, dy = softmax_cross_entropy(y, [0, 0], [True, False])
+    assert expected[0] == E
+    assert_array_equal(dy, [expected[1][0], [0, 0]])

@@ -1,5 +1,7 @@
 """Training: what each option does, exact resumption, failures that leave a usable model."""
 
+import copy
+import pickle
 from dataclasses import asdict
 
 import numpy as np
@@ -7,7 +9,18 @@ import pytest
 from helpers import ARRANGEMENTS, LOSSES, assert_close, make_problem
 from numpy.testing import assert_array_equal
 
-from rnncourse import RNN, SGD, Adam, Model, Readout, RMSprop, TrainingDiverged, fit, global_norm
+from rnncourse import (
+    RNN,
+    SGD,
+    Adam,
+    History,
+    Model,
+    Readout,
+    RMSprop,
+    TrainingDiverged,
+    fit,
+    global_norm,
+)
 
 KINDS = {
     "SGD": lambda: SGD(0.3),
@@ -69,6 +82,18 @@ def test_an_epoch_equals_a_manual_loop(arrangement, ragged, batch_size):
     assert_close(history.loss, losses)
     assert (history.epochs, history.stopped) == (2, "2 epochs done")
     assert (history.best_epoch, history.validation_loss) == (0, [])
+
+
+def test_a_batch_runs_as_far_as_its_longest_sequence(rng, monkeypatch):
+    p, steps = make_problem(rng, T=6, B=4), []
+
+    def forward(self, x, *rest, forward=RNN.forward):
+        steps.append(len(x))
+        return forward(self, x, *rest)
+
+    monkeypatch.setattr(RNN, "forward", forward)
+    run(p, lengths=[1, 2, 6, 3], batch_size=1)
+    assert sorted(steps[4:]) == [1, 2, 3, 6]  # the first four look for what does not fit
 
 
 def test_truncation_carries_the_state_and_updates_after_each_chunk(rng):
@@ -191,6 +216,12 @@ def test_validation_loss_is_measured_after_each_epoch(rng):
     assert history.best_epoch == 1 + int(np.argmin(history.validation_loss))
 
 
+def test_validation_is_over_whole_sequences_also_where_training_is_truncated(rng):
+    p, validation = make_problem(rng), held_out()
+    history = run(p, truncate=2, validation=validation)
+    assert_close(history.validation_loss, [p.model.loss(**validation)])
+
+
 def test_early_stop_puts_back_the_weights_of_the_best_epoch(rng):
     p, validation = make_problem(rng), held_out()
     history = run(p, epochs=500, optimizer=Adam(0.05), validation=validation, patience=4)
@@ -207,11 +238,23 @@ def test_the_best_weights_come_back_when_the_epochs_end_first(rng):
     assert p.model.loss(**validation) == min(history.validation_loss)
 
 
-def test_an_equal_validation_loss_is_not_a_lower_one(rng):
-    """With weights that do not move, the first epoch is the best and the only one that is."""
-    p = make_problem(rng)
-    history = run(p, epochs=9, optimizer=SGD(1e-300), validation=held_out(), patience=1)
+@pytest.mark.parametrize("epochs", [2, 9])
+def test_an_equal_validation_loss_is_not_a_lower_one(rng, epochs):
+    p, still = make_problem(rng), SGD(1e-300)
+    history = run(p, epochs=epochs, optimizer=still, validation=held_out(), patience=1)
     assert (history.best_epoch, history.epochs) == (1, 2)
+    assert history.stopped == "no lower validation loss for 1 epochs"
+
+
+def test_the_best_epoch_is_the_lowest_of_all(monkeypatch):
+    """A loss that falls again, though not below the lowest, is no better."""
+    p, twin = (make_problem(np.random.default_rng(7)) for _ in range(2))
+    run(twin, epochs=2)
+    measured = iter([0.0, 0.0, 3.0, 1.0, 2.0, 1.5, 1.25])  # two checks, then epochs 1 to 5
+    monkeypatch.setattr("rnncourse.training._Batches.loss", lambda self: next(measured))
+    history = run(p, epochs=9, validation=held_out(), patience=3)
+    assert (history.best_epoch, history.epochs) == (2, 5)
+    assert_same(p.model, weights(twin.model))
 
 
 # ---------------------------------------------------------------- exact resumption
@@ -288,8 +331,8 @@ def test_a_run_stopped_by_an_interrupt_resumes_exactly(tmp_path, monkeypatch):
 
 
 def test_resume_starts_afresh_without_a_file(rng, tmp_path):
-    history = run(make_problem(rng), checkpoint=tmp_path / "c.npz", resume=True)
-    assert history.epochs == 1
+    history = run(make_problem(rng), epochs=2, checkpoint=tmp_path / "c.npz", resume=True)
+    assert history.epochs == 2
     # Without resume an old file is replaced, not read.
     history = run(make_problem(rng), checkpoint=tmp_path / "c.npz")
     assert history.epochs == 1
@@ -301,6 +344,11 @@ def test_patience_may_begin_with_a_resumed_run(tmp_path):
     history = run(p, epochs=7, checkpoint=path, resume=True, validation=held_out(), patience=2)
     assert (history.epochs, len(history.validation_loss)) == (7, 2)
     assert p.model.loss(**held_out()) == min(history.validation_loss)
+    # The epochs without validation are no epochs of waiting, and the best epoch is counted in all.
+    still = {"optimizer": SGD(1e-300), "checkpoint": path, "resume": True}
+    run(p, epochs=5, checkpoint=path)
+    history = run(p, epochs=50, **still, validation=held_out(), patience=2)
+    assert (history.best_epoch, history.epochs) == (6, 8)
     # Nothing left to do and no best weights yet: the weights stay.
     run(p, epochs=5, checkpoint=path)
     before = weights(p.model)
@@ -346,17 +394,19 @@ def explode(name):
     return step
 
 
-def test_weights_that_are_not_finite_stop_the_run(rng, monkeypatch):
+@pytest.mark.parametrize(("name", "size"), [("W_xh", 8), ("W_hy", 12), ("b_y", 3)])
+def test_weights_that_are_not_finite_stop_the_run(rng, monkeypatch, name, size):
     twin = make_problem(np.random.default_rng(7))
     norms = run(twin, epochs=2).gradient_norm
     p = make_problem(rng)
-    monkeypatch.setattr(SGD, "step", explode("W_hy"))
+    monkeypatch.setattr(SGD, "step", explode(name))
     with pytest.raises(TrainingDiverged) as caught:
         run(p, epochs=9, clip_norm=1e3)
     message = str(caught.value)
+    assert message.startswith("training stopped")
     for part in (
         "in epoch 3 at update 3",
-        "W_hy after the update contains NaN or infinity: 1 of 12",
+        f"{name} after the update contains NaN or infinity: 1 of {size}",
         f"The gradient norm of the update before was {norms[-1]:.3g}",
         "The model keeps its weights of the last good update",
         "Try a smaller learning_rate (now 0.1) or a smaller clip_norm (now 1000",
@@ -388,6 +438,17 @@ def test_a_float32_loss_may_overflow_before_its_gradient(rng):
     p = make_problem(rng, loss="squared_error", dtype=np.float32)
     p.targets *= 1e25
     with pytest.raises(TrainingDiverged, match="the loss is inf"):
+        run(p)
+
+
+def test_an_infinite_gradient_at_a_saturated_neuron_stops_the_run(rng):
+    """∞ · 0 is NaN, and no warning of NumPy gets in before the message."""
+    p = make_problem(rng, T=2, B=1, D=1, H=2, O=1, loss="squared_error")
+    big = {"W_xh": [[1], [1]], "W_hh": [[1e200, -1e200], [0, 0]], "b_h": [0, 0]}
+    p.model.load_params({**big, "W_hy": [[1, 0]], "b_y": [0]})
+    p.x[...] = [[[1e6]], [[0]]]  # h_1 is 1, its slope 0; h_2 is 0, its slope 1
+    p.targets[...] = 1e120
+    with pytest.raises(TrainingDiverged, match="the gradient norm is nan"):
         run(p)
 
 
@@ -434,6 +495,7 @@ LATE_NAN = np.where(EARLY[..., None], np.ones(2), np.nan)
         ({"patience": 0, "validation": held_out()}, ValueError, "patience is 0"),
         ({"validation": held_out(D=3)}, ValueError, "x has shape"),
         ({"validation": held_out(loss="squared_error")}, ValueError, "targets has shape"),
+        ({"validation": held_out(O=9)}, ValueError, r"targets holds \d .* from 0 to 2"),
         ({"resume": True}, ValueError, "resume needs the path of a checkpoint"),
         ({"checkpoint": "no/such/folder/c.npz"}, ValueError, "expected a file in a folder that"),
         ({"checkpoint": "."}, ValueError, "checkpoint is .*, expected a file"),
@@ -449,9 +511,10 @@ def test_arguments_that_do_not_fit_change_nothing(rng, options, error, message):
     assert generator.bit_generator.state == np.random.default_rng(0).bit_generator.state
 
 
-def test_a_truncated_many_to_one_model_is_refused(rng):
+@pytest.mark.parametrize("arrangement", ["many-to-one", "one-to-many"])
+def test_only_a_many_to_many_model_is_truncated(rng, arrangement):
     with pytest.raises(ValueError, match="truncate needs a many-to-many model"):
-        run(make_problem(rng, arrangement="many-to-one"), truncate=2)
+        run(make_problem(rng, arrangement=arrangement), truncate=2)
 
 
 def test_weights_that_are_not_finite_at_the_start_are_refused(rng):
@@ -520,8 +583,9 @@ def test_progress_of_a_resumed_run_counts_what_is_left(rng, shown, tmp_path):
     p, path = make_problem(rng), tmp_path / "c.npz"
     for epochs, left in ((2, 2), (5, 3), (5, 0), (1, 0)):
         shown.clear()
-        run(p, epochs=epochs, checkpoint=path, resume=True)
+        history = run(p, epochs=epochs, checkpoint=path, resume=True)
         assert shown == [(left, "updates", False), *["loss"] * left, "closed"]
+    assert history.stopped == "5 epochs done"
 
 
 def test_progress_is_shown_unless_it_is_turned_off(rng, shown):
@@ -562,6 +626,15 @@ def test_a_validation_loss_that_is_not_finite_stops_the_run(rng):
         run(p, epochs=2, validation=far)
 
 
+def test_a_validation_that_cannot_be_computed_stops_the_run(rng, monkeypatch):
+    """The update makes weights that are finite, and outputs that are not."""
+    monkeypatch.setattr(SGD, "update", lambda self, dW, memory: np.full_like(dW, -1.7e308))
+    p, validation = make_problem(rng), held_out()
+    with pytest.raises(TrainingDiverged, match="the validation loss after epoch 1 is nan") as error:
+        run(p, epochs=2, validation=validation | {"x": np.ones((5, 4, 2))})
+    assert error.value.history.epochs == 1
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 @pytest.mark.parametrize("loss", LOSSES)
@@ -595,3 +668,9 @@ def test_an_optimizer_of_another_model_is_refused(rng):
         run(other, optimizer=optimizer)
     assert_same(other.model, before)
     assert optimizer.steps == state["steps"]
+
+
+def test_a_divergence_can_be_sent_between_processes():
+    error = TrainingDiverged("the loss is nan", History(loss=[1.0]))
+    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (str(twin), twin.history) == ("the loss is nan", error.history)
