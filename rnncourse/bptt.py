@@ -71,7 +71,7 @@ def bptt(
     h0: ArrayLike | None = None,
     loss: str = "squared_error",
 ) -> tuple[float, dict[str, Array]]:
-    """Back-propagation through time: one sweep forward, one sweep back, over all T steps.
+    """Backpropagation through time: one sweep forward, one sweep back, over all T steps.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def truncated_bptt(
     h0: ArrayLike | None = None,
     loss: str = "squared_error",
 ) -> tuple[float, dict[str, Array]]:
-    """Truncated back-propagation through time, BPTT(back; every).
+    """Truncated backpropagation through time, BPTT(back; every).
 
     After each `every` steps, the errors of those steps are propagated back through the last
     `back` steps and no further; a last group with fewer steps goes as far back before its first

@@ -346,7 +346,7 @@ def beliefs(image: NDArray[np.floating], probabilities: NDArray[np.floating]) ->
 
 
 def chain_rule(error_step: int = 2, use_step: int | None = None, weight: str = "W") -> Figure:
-    """Draw three unrolled steps and the factors of the chain rule on them (source figure 24).
+    """Draw three unrolled steps and the factors of the chain rule on them.
 
     Arrows of the forward pass are quiet; factors of the chain rule are lit and run backward.
 
@@ -415,7 +415,7 @@ def _link(ax: Axes, start: Point, end: Point, label: str, lit: bool) -> None:
 
 
 def kept_paths(steps: int, cuts: Mapping[str, tuple[int, int]]) -> Figure:
-    """Draw which paths truncated back-propagation keeps, one panel for each way to cut.
+    """Draw which paths truncated backpropagation keeps, one panel for each way to cut.
 
     A row is an error step m, a column a use step k, and a dot is the path from E_m to the use at
     step k: full if kept, hollow if lost.

@@ -185,7 +185,7 @@ class Model:
             Labels (T, B) or targets (T, B, O); for many-to-one (B,) or (B, O).
         state : optional
             Initial state of the layer. No gradient is returned for it: handing in the final
-            state of the chunk before is truncated back-propagation through time.
+            state of the chunk before is truncated backpropagation through time.
         lengths : (B,) of whole numbers from 1 to T, optional
             Steps past a sequence's length do not count.
         mask : bool, one per prediction, optional

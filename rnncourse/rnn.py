@@ -157,7 +157,7 @@ class RNN:
     def backward(
         self, trace: Trace, dh: ArrayLike, dstate_T: ArrayLike | None = None
     ) -> tuple[Array, Array, dict[str, Array]]:
-        """Back-propagate through time (eq-delta-h, eq-delta-a, eq-bptt-sums).
+        """Backpropagate through time (eq-delta-h, eq-delta-a, eq-bptt-sums).
 
         The gradients belong to the weights that the forward pass used, even if the layer's
         weights have changed since.

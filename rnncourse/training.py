@@ -82,7 +82,7 @@ def fit(
     clip_norm : float, optional
         Scale gradients down to this global norm.
     truncate : int, optional
-        Truncated back-propagation for many-to-many models: cut the sequences into chunks of this
+        Truncated backpropagation for many-to-many models: cut the sequences into chunks of this
         many steps, carry the state from chunk to chunk, and update after each chunk.
     validation : mapping, optional
         Held-out data: {"x": …, "targets": …} and, where needed, "lengths" and "mask".
@@ -194,6 +194,7 @@ class _Batches:
         targets = numeric("targets", targets, "iuf", "real numbers")
         outputs = (O,) if model.loss_name == "squared_error" else ()
         require_shape("targets", targets, predictions + outputs)
+        predictions = targets.shape[: len(predictions)]
 
         self.model, self.truncate = model, truncate
         self.sequences, self.batch_size = B, batch_size or B

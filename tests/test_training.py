@@ -674,3 +674,9 @@ def test_a_divergence_can_be_sent_between_processes():
     error = TrainingDiverged("the loss is nan", History(loss=[1.0]))
     for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert (str(twin), twin.history) == ("the loss is nan", error.history)
+
+
+def test_a_mask_of_another_length_than_the_targets_is_refused(rng):
+    p = make_problem(rng, arrangement="one-to-many")
+    with pytest.raises(ValueError, match=r"mask has shape \(4, 3\), expected \(5, 3\)"):
+        run(p, mask=np.ones((4, 3), bool))
