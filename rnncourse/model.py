@@ -31,7 +31,6 @@ from .validation import (
     require_rng,
     require_shape,
     require_size,
-    whole_numbers,
 )
 
 ARRANGEMENTS = ("many-to-many", "many-to-one", "one-to-many")
@@ -312,12 +311,12 @@ class Model:
 
 
 def _last(lengths: ArrayLike | None, T: int, B: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the index of each sequence's last step in an array (T, B, ...)."""
-    if lengths is None:
-        last = np.full(B, T - 1)
-    else:
-        last = whole_numbers("lengths", lengths, (B,), 1, T) - 1
-    return last, np.arange(B)
+    """Return the index of each sequence's last step in an array (T, B, ...).
+
+    The layer has checked the lengths.
+    """
+    last = np.full(B, T) if lengths is None else np.asarray(lengths)
+    return last - 1, np.arange(B)
 
 
 def _choose(y: Array, rng: np.random.Generator | None, temperature: float) -> NDArray[np.intp]:
