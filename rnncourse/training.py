@@ -133,14 +133,10 @@ def fit(
         if file.is_dir() or not file.parent.is_dir():
             raise ValueError(f"checkpoint is {file}, expected a file in a folder that exists")
     batches = _Batches(model, batch_size, truncate, x, targets, lengths, mask)
-    held_out = None
-    if validation is not None:
-        held_out = _Batches(model, batch_size, None, **validation)
     # One pass over all data finds what does not fit before a weight has changed.
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported below
-        for data in (batches, held_out):
-            if data is not None:
-                data.loss()
+        batches.loss()
+        held_out = None if validation is None else _held_out(model, batch_size, validation)
 
     run = _Run(model, optimizer, rng, clip_norm)
     if checkpoint is not None and resume and os.path.exists(checkpoint):
@@ -168,6 +164,26 @@ def _reason_to_stop(history: History, epochs: int, patience: int | None) -> str:
     if history.epochs >= epochs:
         return f"{history.epochs} epochs done"
     return ""
+
+
+def _held_out(
+    model: Model, batch_size: int | None, validation: Mapping[str, ArrayLike]
+) -> "_Batches":
+    """Return the validation data, checked; an error says that it is about them."""
+    names = {"x", "targets", "lengths", "mask"}
+    if not isinstance(validation, Mapping):
+        raise TypeError(f"validation is a {type(validation).__name__}, expected a mapping")
+    if not {"x", "targets"} <= set(validation) <= names:
+        raise ValueError(
+            f"validation has {sorted(validation)}, expected x and targets, and where needed "
+            "lengths and mask"
+        )
+    try:
+        batches = _Batches(model, batch_size, None, **validation)
+        batches.loss()
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"in validation, {error}") from error
+    return batches
 
 
 class _Batches:
