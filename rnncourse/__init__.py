@@ -1,24 +1,28 @@
 """Companion package of the course on recurrent neural networks: NumPy, nothing hidden.
 
-`equations` holds each equation of the course as one function. `RNN`, `Readout` and `Model` are
-the same equations over batches; `bptt` takes the chain rule apart, path by path; `fit` trains.
+`equations` holds each equation of the course as one function. `RNN`, `LSTM`, `Stack`, `Readout`
+and `Model` are the same equations over batches; `bptt` takes the chain rule apart, path by path;
+`jacobians` measures how far a gradient reaches; `tasks` draws sequences to learn; `fit` trains.
 Arrays are time-major: inputs (T, B, D), hidden states (T, B, H).
 """
 
-from . import bptt, datasets, equations, interop
+from . import bptt, datasets, equations, initializers, interop, jacobians, tasks
 from .checkpoint import load_checkpoint, save_checkpoint
-from .gradients import check_gradients, clip_by_global_norm, global_norm
+from .gradients import check_gradients, clip_by_global_norm, clip_by_value, global_norm
 from .history import History
+from .lstm import LSTM
 from .model import Model
 from .nonlinear import log_softmax, sigmoid, softmax
 from .optim import SGD, Adam, RMSprop
 from .readout import Readout, softmax_cross_entropy, squared_error
 from .rnn import RNN
+from .stack import Stack
 from .training import TrainingDiverged, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LSTM",
     "RNN",
     "SGD",
     "Adam",
@@ -26,15 +30,19 @@ __all__ = [
     "Model",
     "RMSprop",
     "Readout",
+    "Stack",
     "TrainingDiverged",
     "bptt",
     "check_gradients",
     "clip_by_global_norm",
+    "clip_by_value",
     "datasets",
     "equations",
     "fit",
     "global_norm",
+    "initializers",
     "interop",
+    "jacobians",
     "load_checkpoint",
     "log_softmax",
     "save_checkpoint",
@@ -42,4 +50,5 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "squared_error",
+    "tasks",
 ]

@@ -5,12 +5,16 @@ One sequence, one step, no batch.
 Vectors are 1-D arrays and stand for the columns of the text: ``W @ h`` is W h, ``W.T @ d`` is
 Wᵀ d and ``np.outer(d, h)`` is d hᵀ. Sizes: D input, H hidden, O output. Each function names the
 label of its equation in the book. The functions do not check their arguments, so that each one
-reads like the line above it in the chapter; `rnncourse.rnn` and `rnncourse.readout` do.
+reads like the line above it in the chapter; `rnncourse.rnn`, `rnncourse.lstm` and
+`rnncourse.readout` do.
 """
+
+import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .nonlinear import log_softmax, softmax
+from .nonlinear import log_softmax, sigmoid, softmax
 from .validation import Array
 
 # ---------------------------------------------------------------- forward
@@ -132,3 +136,160 @@ def grad_x(delta_a_t: Array, W_xh: Array) -> Array:
 def grad_h0(delta_a_1: Array, W_hh: Array) -> Array:
     """eq-delta-x: dE/dh_0 = W_hhᵀ δ^a_1, eq-delta-h at t = 0, where no output is read; (H,)."""
     return W_hh.T @ delta_a_1
+
+
+# ---------------------------------------------------------------- through many steps
+
+
+def jacobian_product(jacobians: Sequence[Array]) -> Array:
+    """eq-jacobian-product: ∂h_T/∂h_k = J_T J_{T-1} ⋯ J_{k+1}, given newest first; (H, H)."""
+    return functools.reduce(np.matmul, jacobians)
+
+
+def norm_bound(h_t: Array, W_hh: Array) -> float:
+    """eq-norm-bound, the factor of step t: max(1 − h_t²) · σ_max(W_hh), at least ‖J_t‖₂."""
+    return float(np.max(1 - h_t**2) * np.linalg.norm(W_hh, 2))
+
+
+def clipped(dW: Array, max_norm: float) -> Array:
+    """eq-clip: g ← g · min(1, max_norm / ‖g‖), for all gradients as one vector g ≠ 0."""
+    return dW * min(1, max_norm / float(np.linalg.norm(dW)))
+
+
+# ---------------------------------------------------------------- the LSTM, forward
+# The weights of gate q are W_xh_q (H, D), W_hh_q (H, H) and b_h_q (H,).
+
+
+def forget_gate(x_t: Array, h_prev: Array, W_xh_f: Array, W_hh_f: Array, b_h_f: Array) -> Array:
+    """eq-forget: f_t = σ(W_xh,f x_t + W_hh,f h_{t-1} + b_h,f), 0 forgets, 1 keeps."""
+    return sigmoid(W_xh_f @ x_t + W_hh_f @ h_prev + b_h_f)
+
+
+def input_gate(x_t: Array, h_prev: Array, W_xh_i: Array, W_hh_i: Array, b_h_i: Array) -> Array:
+    """eq-input: i_t = σ(W_xh,i x_t + W_hh,i h_{t-1} + b_h,i), 0 ignores, 1 stores."""
+    return sigmoid(W_xh_i @ x_t + W_hh_i @ h_prev + b_h_i)
+
+
+def output_gate(x_t: Array, h_prev: Array, W_xh_o: Array, W_hh_o: Array, b_h_o: Array) -> Array:
+    """eq-output-gate: o_t = σ(W_xh,o x_t + W_hh,o h_{t-1} + b_h,o), 0 hides, 1 shows."""
+    return sigmoid(W_xh_o @ x_t + W_hh_o @ h_prev + b_h_o)
+
+
+def candidate(x_t: Array, h_prev: Array, W_xh_g: Array, W_hh_g: Array, b_h_g: Array) -> Array:
+    """eq-candidate: g_t = tanh(W_xh,g x_t + W_hh,g h_{t-1} + b_h,g), from −1 to 1; (H,)."""
+    return np.tanh(W_xh_g @ x_t + W_hh_g @ h_prev + b_h_g)
+
+
+def cell_state(f_t: Array, c_prev: Array, i_t: Array, g_t: Array) -> Array:
+    """eq-cell: c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t; (H,)."""
+    return f_t * c_prev + i_t * g_t
+
+
+def lstm_hidden(o_t: Array, c_t: Array) -> Array:
+    """eq-lstm-hidden: h_t = o_t ⊙ tanh(c_t); (H,)."""
+    return o_t * np.tanh(c_t)
+
+
+# ---------------------------------------------------------------- the LSTM, backward
+
+
+def lstm_delta_h(
+    delta_y_t: Array, delta_a_next: Mapping[str, Array], W_hy: Array, W_hh: Mapping[str, Array]
+) -> Array:
+    """eq-lstm-delta-h: δ^h_t = W_hyᵀ δ^y_t + Σ_q W_hh,qᵀ δ^{a_q}_{t+1}, q = f, i, o, g; (H,).
+
+    `W_hh` and `delta_a_next` map a gate's letter to its weights and to its error signal.
+    """
+    from_next = [W_hh[q].T @ delta_a_next[q] for q in "fiog"]
+    return W_hy.T @ delta_y_t + np.sum(from_next, axis=0)
+
+
+def delta_c(delta_h_t: Array, o_t: Array, c_t: Array, f_next: Array, delta_c_next: Array) -> Array:
+    """eq-lstm-delta-c: δ^c_t = δ^h_t ⊙ o_t ⊙ (1 − tanh² c_t) + f_{t+1} ⊙ δ^c_{t+1}; (H,)."""
+    return delta_h_t * o_t * (1 - np.tanh(c_t) ** 2) + f_next * delta_c_next
+
+
+def delta_a_f(delta_c_t: Array, c_prev: Array, f_t: Array) -> Array:
+    """eq-lstm-delta-gates: δ^{a_f}_t = δ^c_t ⊙ c_{t-1} ⊙ f_t (1 − f_t); (H,)."""
+    return delta_c_t * c_prev * f_t * (1 - f_t)
+
+
+def delta_a_i(delta_c_t: Array, g_t: Array, i_t: Array) -> Array:
+    """eq-lstm-delta-gates: δ^{a_i}_t = δ^c_t ⊙ g_t ⊙ i_t (1 − i_t); (H,)."""
+    return delta_c_t * g_t * i_t * (1 - i_t)
+
+
+def delta_a_o(delta_h_t: Array, c_t: Array, o_t: Array) -> Array:
+    """eq-lstm-delta-gates: δ^{a_o}_t = δ^h_t ⊙ tanh(c_t) ⊙ o_t (1 − o_t); (H,)."""
+    return delta_h_t * np.tanh(c_t) * o_t * (1 - o_t)
+
+
+def delta_a_g(delta_c_t: Array, i_t: Array, g_t: Array) -> Array:
+    """eq-lstm-delta-gates: δ^{a_g}_t = δ^c_t ⊙ i_t ⊙ (1 − g_t²); (H,)."""
+    return delta_c_t * i_t * (1 - g_t**2)
+
+
+def gate_grad_W_hh(delta_a_q: Array, h_prev: Array) -> Array:
+    """eq-lstm-sums, the term of step t and gate q: δ^{a_q}_t h_{t-1}ᵀ; (H, H)."""
+    return np.outer(delta_a_q, h_prev)
+
+
+def gate_grad_W_xh(delta_a_q: Array, x_t: Array) -> Array:
+    """eq-lstm-sums, the term of step t and gate q: δ^{a_q}_t x_tᵀ; (H, D)."""
+    return np.outer(delta_a_q, x_t)
+
+
+def gate_grad_b_h(delta_a_q: Array) -> Array:
+    """eq-lstm-sums, the term of step t and gate q: δ^{a_q}_t; (H,)."""
+    return delta_a_q
+
+
+def lstm_grad_x(delta_a_t: Mapping[str, Array], W_xh: Mapping[str, Array]) -> Array:
+    """eq-lstm-delta-x: dE/dx_t = Σ_q W_xh,qᵀ δ^{a_q}_t, q = f, i, o, g; (D,)."""
+    return np.sum([W_xh[q].T @ delta_a_t[q] for q in "fiog"], axis=0)
+
+
+def lstm_grad_h0(delta_a_1: Mapping[str, Array], W_hh: Mapping[str, Array]) -> Array:
+    """eq-lstm-delta-x: dE/dh_0 = Σ_q W_hh,qᵀ δ^{a_q}_1, eq-lstm-delta-h at t = 0; (H,)."""
+    return np.sum([W_hh[q].T @ delta_a_1[q] for q in "fiog"], axis=0)
+
+
+def lstm_grad_c0(f_1: Array, delta_c_1: Array) -> Array:
+    """eq-lstm-delta-x: dE/dc_0 = f_1 ⊙ δ^c_1, eq-lstm-delta-c at t = 0; (H,)."""
+    return f_1 * delta_c_1
+
+
+def direct_path(f_t: Array) -> Array:
+    """eq-direct-path: ∂⁺c_t/∂c_{t-1} = diag(f_t), with h_{t-1} held fixed; (H, H)."""
+    return np.diag(f_t)
+
+
+def half_life(b_f: float) -> float:
+    """eq-half-life: n = ln ½ / ln σ(b_f), the steps after which σ(b_f)ⁿ = ½."""
+    return float(np.log(0.5) / np.log(sigmoid(np.asarray(b_f))))
+
+
+# ---------------------------------------------------------------- the GRU, forward
+# As in Cho et al. (2014): the reset gate acts before the product with W_hh,n.
+
+
+def reset_gate(x_t: Array, h_prev: Array, W_xh_r: Array, W_hh_r: Array, b_h_r: Array) -> Array:
+    """eq-gru-gates: r_t = σ(W_xh,r x_t + W_hh,r h_{t-1} + b_h,r); (H,)."""
+    return sigmoid(W_xh_r @ x_t + W_hh_r @ h_prev + b_h_r)
+
+
+def update_gate(x_t: Array, h_prev: Array, W_xh_z: Array, W_hh_z: Array, b_h_z: Array) -> Array:
+    """eq-gru-gates: z_t = σ(W_xh,z x_t + W_hh,z h_{t-1} + b_h,z); (H,)."""
+    return sigmoid(W_xh_z @ x_t + W_hh_z @ h_prev + b_h_z)
+
+
+def gru_candidate(
+    x_t: Array, h_prev: Array, r_t: Array, W_xh_n: Array, W_hh_n: Array, b_h_n: Array
+) -> Array:
+    """eq-gru-hidden: n_t = tanh(W_xh,n x_t + W_hh,n (r_t ⊙ h_{t-1}) + b_h,n); (H,)."""
+    return np.tanh(W_xh_n @ x_t + W_hh_n @ (r_t * h_prev) + b_h_n)
+
+
+def gru_hidden(z_t: Array, h_prev: Array, n_t: Array) -> Array:
+    """eq-gru-hidden: h_t = z_t ⊙ h_{t-1} + (1 − z_t) ⊙ n_t; (H,)."""
+    return z_t * h_prev + (1 - z_t) * n_t

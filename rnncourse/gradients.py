@@ -181,3 +181,28 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
         for g in grads.values():
             g *= max_norm / norm
     return norm
+
+
+def clip_by_value(grads: Mapping[str, Array], limit: float) -> int:
+    """Move every gradient entry into −limit … limit, in place.
+
+    Each entry is cut by itself, so the direction of the step changes. `clip_by_global_norm`
+    keeps it.
+
+    Returns
+    -------
+    int
+        How many entries were cut.
+
+    Raises
+    ------
+    FloatingPointError
+        A gradient with NaN or infinity, which no limit mends; nothing is changed.
+    """
+    require_positive("limit", limit)
+    if names := [n for n, g in grads.items() if not np.isfinite(g).all()]:
+        raise FloatingPointError(f"{', '.join(names)} is not finite, expected finite gradients")
+    cut = sum(int(np.sum(np.abs(g) > limit)) for g in grads.values())
+    for g in grads.values():
+        np.clip(g, -limit, limit, out=g)
+    return cut

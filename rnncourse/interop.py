@@ -1,7 +1,8 @@
 """Weights from and to PyTorch.
 
-`torch.nn.RNN` computes tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh). Its W_ih is our W_xh, its
-W_hh is ours, and our b_h is the sum of its two biases; no rows or columns change places. The
+`torch.nn.RNN` computes tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), and `torch.nn.LSTM` has the
+same inside each gate. Its W_ih is our W_xh, its W_hh is ours, and our b_h is the sum of its two
+biases; no rows or columns change places. A `Stack` is a PyTorch module with as many layers. The
 functions that take or give a state dict work without PyTorch: any mapping of arrays will do.
 """
 
@@ -10,72 +11,104 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .lstm import LSTM
 from .rnn import RNN
-from .validation import Array, real_array
+from .stack import Stack
+from .validation import Array, fitting_params, real_array
 
 if TYPE_CHECKING:
     import torch
 
+# PyTorch's name for each of our weights; its other bias, bias_hh, is added to b_h.
+NAMES = {"W_xh": "weight_ih", "W_hh": "weight_hh", "b_h": "bias_ih"}
 
-def load_torch_state(rnn: RNN, state: Mapping[str, Any]) -> None:
-    """Copy the weights of a one-layer `torch.nn.RNN` into `rnn`.
+
+def load_torch_state(layer: RNN | LSTM | Stack, state: Mapping[str, Any]) -> None:
+    """Copy the weights of a `torch.nn.RNN` or `torch.nn.LSTM` into `layer`.
 
     Parameters
     ----------
-    rnn : RNN of the same sizes
+    layer : RNN, LSTM or Stack of the same sizes
     state : mapping
-        ``module.state_dict()``, or arrays under the same names: weight_ih_l0 (H, D),
-        weight_hh_l0 (H, H), bias_ih_l0 (H,) and bias_hh_l0 (H,); the biases may be left out
-        together (``bias=False``). A state dict does not tell the nonlinearity: it must be tanh,
-        PyTorch's default.
+        ``module.state_dict()``, or arrays under the same names. For an RNN weight_ih_l0 (H, D),
+        weight_hh_l0 (H, H), bias_ih_l0 (H,) and bias_hh_l0 (H,); for an LSTM 4H in the place of
+        the first H; for the layers of a stack l0, l1, … from the bottom up. All biases may be left
+        out together (``bias=False``). A state dict does not tell an RNN's nonlinearity: it must
+        be tanh, PyTorch's default.
 
     Raises
     ------
-    ValueError
-        Names or shapes that do not fit; `rnn` is then unchanged.
+    TypeError, ValueError
+        Names or shapes that do not fit, or NaN or infinity; `layer` is then unchanged.
     """
     if not isinstance(state, Mapping):
         raise TypeError(
             f"state is a {type(state).__name__}, expected the mapping state_dict() gives"
         )
-    D, H = rnn.input_size, rnn.hidden_size
-    weights = {"weight_ih_l0": (H, D), "weight_hh_l0": (H, H)}
-    shapes = weights | {"bias_ih_l0": (H,), "bias_hh_l0": (H,)}
-    if set(state) not in (set(weights), set(shapes)):
+    layers = _layers(layer)
+    shapes = {
+        f"{theirs}_l{k}": own.params[ours].shape
+        for k, own in enumerate(layers)
+        for ours, theirs in NAMES.items()
+    }
+    shapes |= {f"bias_hh_l{k}": own.params["b_h"].shape for k, own in enumerate(layers)}
+    weights = {name for name in shapes if name.startswith("weight")}
+    if set(state) not in (weights, set(shapes)):
         raise ValueError(
-            f"state has {sorted(state)}, expected {sorted(shapes)}: one layer, one direction"
+            f"state has {sorted(state)}, expected {sorted(shapes)}: "
+            f"{len(layers)} layer{'s' * (len(layers) > 1)}, one direction"
         )
-    arrays = {
-        name: real_array(name, value, shapes[name], rnn.dtype) for name, value in state.items()
-    }
-    zero = np.zeros(H)
-    rnn.load_params(
-        {
-            "W_xh": arrays["weight_ih_l0"],
-            "W_hh": arrays["weight_hh_l0"],
-            "b_h": arrays.get("bias_ih_l0", zero) + arrays.get("bias_hh_l0", zero),
+    arrays = {n: real_array(n, value, shapes[n], layer.dtype) for n, value in state.items()}
+    values = []
+    for k, own in enumerate(layers):
+        zero = np.zeros_like(own.params["b_h"])
+        given = {
+            "W_xh": arrays[f"weight_ih_l{k}"],
+            "W_hh": arrays[f"weight_hh_l{k}"],
+            "b_h": arrays.get(f"bias_ih_l{k}", zero) + arrays.get(f"bias_hh_l{k}", zero),
         }
-    )
+        values.append(fitting_params(own.params, given))
+    for own, fitting in zip(layers, values, strict=True):
+        own.load_params(fitting)
 
 
-def torch_state(rnn: RNN) -> dict[str, Array]:
-    """Return the weights of `rnn` under the names of `torch.nn.RNN`, as copies.
+def torch_state(layer: RNN | LSTM | Stack) -> dict[str, Array]:
+    """Return the weights of `layer` under PyTorch's names, as copies.
 
-    b_h becomes bias_ih_l0, and bias_hh_l0 is zero.
+    b_h becomes bias_ih, and bias_hh is zero.
     """
-    p = rnn.params
-    return {
-        "weight_ih_l0": p["W_xh"].copy(),
-        "weight_hh_l0": p["W_hh"].copy(),
-        "bias_ih_l0": p["b_h"].copy(),
-        "bias_hh_l0": np.zeros_like(p["b_h"]),
-    }
+    state: dict[str, Array] = {}
+    for k, own in enumerate(_layers(layer)):
+        state |= {f"{theirs}_l{k}": own.params[ours].copy() for ours, theirs in NAMES.items()}
+        state[f"bias_hh_l{k}"] = np.zeros_like(own.params["b_h"])
+    return state
 
 
-def to_torch(rnn: RNN) -> "torch.nn.RNN":
-    """Return a `torch.nn.RNN` with the weights and dtype of `rnn`; needs PyTorch."""
+def to_torch(layer: RNN | LSTM | Stack) -> "torch.nn.RNN | torch.nn.LSTM":
+    """Return a `torch.nn.RNN` or `torch.nn.LSTM` with the weights and dtype of `layer`.
+
+    Needs PyTorch.
+
+    Raises
+    ------
+    ValueError
+        A stack that mixes kinds or hidden sizes, which one PyTorch module cannot hold.
+    """
     import torch
 
-    module = torch.nn.RNN(rnn.input_size, rnn.hidden_size, dtype=getattr(torch, rnn.dtype.name))
-    module.load_state_dict({n: torch.from_numpy(a) for n, a in torch_state(rnn).items()})
+    layers = _layers(layer)
+    kinds = {(type(own).__name__, own.hidden_size) for own in layers}
+    if len(kinds) > 1:
+        raise ValueError(f"layer stacks {sorted(kinds)}, expected one kind and one hidden size")
+    module = getattr(torch.nn, type(layers[0]).__name__)(
+        layer.input_size,
+        layer.hidden_size,
+        num_layers=len(layers),
+        dtype=getattr(torch, layer.dtype.name),
+    )
+    module.load_state_dict({n: torch.from_numpy(a) for n, a in torch_state(layer).items()})
     return module
+
+
+def _layers(layer: RNN | LSTM | Stack) -> tuple[RNN | LSTM, ...]:
+    return layer.layers if isinstance(layer, Stack) else (layer,)

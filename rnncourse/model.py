@@ -31,6 +31,7 @@ from .validation import (
     require_rng,
     require_shape,
     require_size,
+    sequences,
 )
 
 ARRANGEMENTS = ("many-to-many", "many-to-one", "one-to-many")
@@ -38,7 +39,7 @@ LOSSES = {"squared_error": squared_error, "cross_entropy": softmax_cross_entropy
 
 
 class Layer(Protocol):
-    """What a model asks of its recurrent layer; `rnncourse.RNN` is one."""
+    """What a model asks of its recurrent layer: `RNN`, `LSTM` and `Stack` have it."""
 
     input_size: int
     hidden_size: int
@@ -62,7 +63,7 @@ class Model:
 
     Parameters
     ----------
-    layer : RNN
+    layer : RNN, LSTM or Stack
         The recurrent layer.
     readout : Readout
         Has the layer's hidden size and dtype.
@@ -203,15 +204,38 @@ class Model:
             nothing.
         """
         E, dy, h, read, trace, state_T = self._forward(x, targets, state, lengths, mask)
-        dread, grads = self.readout.backward(read, dy)
-        if self.arrangement == "many-to-one":
-            T, B, _ = h.shape
-            dh = np.zeros_like(h)
-            dh[_last(lengths, T, B)] = dread
-        else:
-            dh = dread
+        dh, grads = self._read_back(dy, h, read, lengths)
         _, _, layer_grads = self.layer.backward(trace, dh)
         return E, {**layer_grads, **grads}, state_T
+
+    def error_signals(
+        self,
+        x: ArrayLike,
+        targets: ArrayLike,
+        *,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> tuple[Array, Array]:
+        """Return what enters the layer at each step, and what comes back to it from the readout.
+
+        Parameters
+        ----------
+        x, targets, state, lengths, mask
+            As for `loss_and_gradients`.
+
+        Returns
+        -------
+        x : (T, B, D)
+            The inputs, step by step; zeros past a sequence's length.
+        dh : (T, B, H)
+            ∂E/∂h_t by way of y_t, W_hyᵀ δ^y_t: what `layer.backward` is given.
+        """
+        _, dy, h, read, _, _ = self._forward(x, targets, state, lengths, mask)
+        D, dtype = self.layer.input_size, self.layer.dtype
+        steps = len(h) if self.arrangement == "one-to-many" else None
+        x, _, _ = sequences(self._inputs(x, steps), lengths, D, dtype)
+        return x, self._read_back(dy, h, read, lengths)[0]
 
     def generate(
         self,
@@ -284,6 +308,18 @@ class Model:
             return h
         T, B, _ = h.shape
         return h[_last(lengths, T, B)]
+
+    def _read_back(
+        self, dy: Array, h: Array, read: Array, lengths: ArrayLike | None
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return ∂E/∂h_t by way of y_t, (T, B, H), and the readout's gradients."""
+        dread, grads = self.readout.backward(read, dy)
+        if self.arrangement != "many-to-one":
+            return dread, grads
+        T, B, _ = h.shape
+        dh = np.zeros_like(h)
+        dh[_last(lengths, T, B)] = dread
+        return dh, grads
 
     def _forward(
         self,

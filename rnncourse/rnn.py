@@ -23,14 +23,13 @@ from .validation import (
     Array,
     Params,
     copy_params,
+    error_signals,
     float_dtype,
-    numeric,
     real_array,
     require_finite,
     require_rng,
-    require_shape,
     require_size,
-    whole_numbers,
+    sequences,
 )
 
 
@@ -134,7 +133,7 @@ class RNN:
         """
         H, D = self.hidden_size, self.input_size
         require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
-        x, lengths, inside = _sequences(x, lengths, D, self.dtype)
+        x, lengths, inside = sequences(x, lengths, D, self.dtype)
         T, B, _ = x.shape
 
         z = np.empty((T + 1, H + D + 1, B), self.dtype)
@@ -195,11 +194,7 @@ class RNN:
                 f"trace comes from a layer with packed weights of shape {W.shape}, "
                 f"expected {self._W.shape}"
             )
-        if trace.inside is not None:
-            dh = numeric("dh", dh, "iuf", "real numbers")
-            require_shape("dh", dh, (T, B, H))
-            dh = np.where(trace.inside[:, :, None], dh, 0)
-        dh = real_array("dh", dh, (T, B, H), self.dtype)
+        dh = error_signals(dh, (T, B, H), trace.inside, self.dtype)
         if dstate_T is not None:
             dh = dh.copy()
             dh[trace.lengths - 1, np.arange(B)] += real_array(
@@ -219,22 +214,3 @@ class RNN:
         dW = np.tensordot(delta_a, z[:-1], axes=([0, 2], [0, 2]))
         dx = np.ascontiguousarray((W[:, H : H + D].T @ delta_a).transpose(0, 2, 1))
         return dx, np.ascontiguousarray(from_next.T), self._unpack(dW)
-
-
-def _sequences(
-    x: ArrayLike, lengths: ArrayLike | None, D: int, dtype: np.dtype
-) -> tuple[Array, NDArray[np.intp], NDArray[np.bool_] | None]:
-    """Check a batch of sequences and clear what lies past their ends.
-
-    No step looks ahead, so what follows a sequence's last step cannot change its states, and a
-    gradient of 0 there stays 0: steps past the end need no mask inside the loops.
-    """
-    x = numeric("x", x, "iuf", "real numbers")
-    require_shape("x", x, ("T", "B", D))
-    T, B, _ = x.shape
-    if lengths is None:
-        return real_array("x", x, x.shape, dtype), np.full(B, T), None
-    lengths = whole_numbers("lengths", lengths, (B,), 1, T)
-    inside = np.arange(T)[:, None] < lengths
-    x = real_array("x", np.where(inside[:, :, None], x, 0), x.shape, dtype)
-    return x, lengths, inside

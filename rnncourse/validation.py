@@ -115,6 +115,15 @@ def require_size(name: str, value: int, low: int = 1) -> int:
     return int(value)
 
 
+def require_number(name: str, value: float) -> float:
+    """Return `value` if it is a finite real number; raise otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} is {value!r}, expected a number")
+    if not np.isfinite(value):
+        raise ValueError(f"{name} is {value}, expected a finite number")
+    return float(value)
+
+
 def require_positive(name: str, value: float) -> float:
     """Return `value` if it is a finite number above 0; raise otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
@@ -145,6 +154,42 @@ def require_rng(rng: np.random.Generator) -> np.random.Generator:
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng is {rng!r}, expected a generator: numpy.random.default_rng(seed)")
     return rng
+
+
+def sequences(
+    x: ArrayLike, lengths: ArrayLike | None, D: int, dtype: np.dtype
+) -> tuple[Array, NDArray[np.intp], NDArray[np.bool_] | None]:
+    """Check a batch of sequences (T, B, D) and clear what lies past their ends.
+
+    No step looks ahead, so what follows a sequence's last step cannot change its states, and a
+    gradient of 0 there stays 0: steps past the end need no mask inside a layer's loops.
+
+    Returns
+    -------
+    x : (T, B, D), zeros past a sequence's length
+    lengths : (B,) int
+    inside : (T, B) bool, True where step t belongs to sequence b; None if `lengths` is
+    """
+    x = numeric("x", x, "iuf", "real numbers")
+    require_shape("x", x, ("T", "B", D))
+    T, B, _ = x.shape
+    if lengths is None:
+        return real_array("x", x, x.shape, dtype), np.full(B, T), None
+    lengths = whole_numbers("lengths", lengths, (B,), 1, T)
+    inside = np.arange(T)[:, None] < lengths
+    x = real_array("x", np.where(inside[:, :, None], x, 0), x.shape, dtype)
+    return x, lengths, inside
+
+
+def error_signals(
+    dh: ArrayLike, shape: tuple[int, int, int], inside: NDArray[np.bool_] | None, dtype: np.dtype
+) -> Array:
+    """Check what a layer's backward pass receives, (T, B, H), and clear it past the ends."""
+    if inside is not None:
+        dh = numeric("dh", dh, "iuf", "real numbers")
+        require_shape("dh", dh, shape)
+        dh = np.where(inside[:, :, None], dh, 0)
+    return real_array("dh", dh, shape, dtype)
 
 
 def fitting_params(params: Params, values: Mapping[str, ArrayLike]) -> dict[str, Array]:

@@ -53,7 +53,7 @@ def test_the_state_is_a_copy(rng):
     ("change", "message"),
     [
         (lambda s: s | {"weight_ih_l1": s["weight_hh_l0"]}, "state has .*weight_ih_l1.*, expected"),
-        (lambda s: {n: a for n, a in s.items() if n != "bias_hh_l0"}, "one layer"),
+        (lambda s: {n: a for n, a in s.items() if n != "bias_hh_l0"}, "1 layer, one direction"),
         (
             lambda s: s | {"weight_ih_l0": np.ones((4, 2))},
             r"weight_ih_l0 has shape \(4, 2\), expected \(3, 2\)",

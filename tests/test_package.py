@@ -19,9 +19,11 @@ MODULES = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem != "__init__")
 OPTIONAL = {"figures": {"matplotlib", "matplotlib_inline", "cycler"}, "interop": {"torch"}}
 # The floors of the house: a module imports only from modules to its left, or its own floor.
 FLOORS = [
-    ["validation", "nonlinear", "equations", "progress", "history", "datasets"],
-    ["rnn", "readout"],
-    ["model", "bptt", "gradients", "optim"],
+    ["validation", "nonlinear", "equations", "initializers", "tasks"],
+    ["progress", "history", "datasets"],
+    ["rnn", "lstm", "readout"],
+    ["stack"],
+    ["model", "bptt", "gradients", "jacobians", "optim"],
     ["checkpoint"],
     ["training"],
     ["figures", "interop"],
@@ -75,7 +77,15 @@ def test_all_names_what_is_public():
     public = {
         n for n, v in vars(rnncourse).items() if not n.startswith("_") and not inspect.ismodule(v)
     }
-    assert set(rnncourse.__all__) == public | {"bptt", "datasets", "equations", "interop"}
+    assert set(rnncourse.__all__) == public | {
+        "bptt",
+        "datasets",
+        "equations",
+        "initializers",
+        "interop",
+        "jacobians",
+        "tasks",
+    }
 
 
 def test_the_version_is_that_of_the_project():

@@ -1,0 +1,245 @@
+"""How far a gradient reaches: Jacobians of the state, their products, and the share of each step.
+
+One sequence. The state s_t is a single vector: h_t for an RNN, [h_t; c_t] for an LSTM, and the
+states of all layers, one below the other, for a Stack. Every function works for any layer that
+has `forward` and `backward`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .model import Layer, Model
+from .validation import Array, real_array, require_finite
+
+# ---------------------------------------------------------------- a matrix
+
+
+def singular_values(W: ArrayLike) -> Array:
+    """Return the singular values of `W`, largest first: by how much W stretches a vector, at most
+    (the first, the spectral norm ‖W‖₂) and at least (the last).
+
+    Parameters
+    ----------
+    W : (M, N) of real numbers
+    """
+    return np.linalg.svd(real_array("W", W, ("M", "N"), np.float64), compute_uv=False)
+
+
+def spectral_radius(W: ArrayLike) -> float:
+    """Return the largest absolute value of an eigenvalue of `W`: how Wᵏ grows in the long run
+    (eq-spectral-radius).
+
+    Parameters
+    ----------
+    W : (H, H) of real numbers
+    """
+    W = real_array("W", W, ("H", "H"), np.float64)
+    if W.shape[0] != W.shape[1]:
+        raise ValueError(f"W has shape {W.shape}, expected a square matrix")
+    return float(np.abs(np.linalg.eigvals(W)).max())
+
+
+# ---------------------------------------------------------------- the state through time
+
+
+def step_jacobians(layer: Layer, x: ArrayLike, state: Any = None) -> Array:
+    """Return the Jacobian of every step, J_t = ∂s_t/∂s_{t-1} (eq-step-jacobian for an RNN).
+
+    Measured by the layer's own backward pass: one step back for each entry of the state, all of
+    them as one batch.
+
+    Parameters
+    ----------
+    layer : RNN, LSTM or Stack
+    x : (T, D)
+        One sequence.
+    state : initial state, optional
+        As the layer takes it, for a batch of 1; zeros if left out.
+
+    Returns
+    -------
+    (T, n, n) float64
+        J_1 … J_T. The state has n numbers: H for an RNN, 2H for an LSTM (h first, then c). Entry
+        [t - 1, j, k] is ∂s_t[j] / ∂s_{t-1}[k].
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype or shape; NaN or infinity in x, in the state or in a parameter.
+    """
+    x = real_array("x", x, ("T", layer.input_size), layer.dtype)
+    _, like, _ = layer.forward(x[:1, None], state)  # shows what the state is made of
+    n = _flat(like).shape[1]
+    if state is not None:
+        state = _mapped(lambda s: np.repeat(s, n, axis=0), state)
+    each_entry = _split(np.eye(n, dtype=layer.dtype), like)
+    jacobians = []
+    for x_t in x:
+        h, state, trace = layer.forward(np.broadcast_to(x_t, (1, n, len(x_t))), state)
+        _, rows, _ = layer.backward(trace, np.zeros_like(h), each_entry)
+        jacobians.append(_flat(rows))
+    return np.array(jacobians, np.float64)
+
+
+def products(jacobians: ArrayLike) -> Array:
+    """Return ∂s_T/∂s_{T-n} = J_T J_{T-1} ⋯ J_{T-n+1} for every lag n (eq-jacobian-product).
+
+    Parameters
+    ----------
+    jacobians : (T, n, n)
+        J_1 … J_T, oldest first.
+
+    Returns
+    -------
+    (T + 1, n, n) float64
+        Entry [lag]; entry [0] is the identity.
+
+    Raises
+    ------
+    NotFiniteError
+        A product too large for float64.
+    """
+    jacobians = _square("jacobians", jacobians)
+    P = [np.eye(jacobians.shape[1])]
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below
+        for J in jacobians[::-1]:
+            P.append(P[-1] @ J)
+    result = np.array(P)
+    require_finite("the product of Jacobians, by lag,", result)
+    return result
+
+
+def norms_by_lag(
+    layer: Layer, x: ArrayLike, state: Any = None, *, part: slice = slice(None)
+) -> Array:
+    """Return ‖∂s_T/∂s_{T-n}‖₂ for every lag n from 0 to T: how far a gradient reaches.
+
+    Parameters
+    ----------
+    layer, x, state
+        As for `step_jacobians`.
+    part : slice
+        The part of the state that is meant at both ends; all of it if left out. For an LSTM,
+        ``slice(H)`` gives ‖∂h_T/∂h_{T-n}‖ and ``slice(H, None)`` gives ‖∂c_T/∂c_{T-n}‖.
+
+    Returns
+    -------
+    (T + 1,) float64, the spectral norm for each lag; 1 at lag 0
+    """
+    P = products(step_jacobians(layer, x, state))[:, part, part]
+    if P.size == 0:
+        raise ValueError(f"part is {part}, which leaves nothing of the state")
+    return np.linalg.norm(P, 2, axis=(1, 2))
+
+
+def bound_by_lag(jacobians: ArrayLike) -> Array:
+    """Return ∏ ‖J_t‖₂ over the newest n steps, for every lag n (eq-norm-bound).
+
+    The norm of a product is at most the product of the norms, so this is never below
+    `norms_by_lag`.
+
+    Parameters
+    ----------
+    jacobians : (T, n, n)
+        J_1 … J_T, oldest first.
+
+    Returns
+    -------
+    (T + 1,) float64; 1 at lag 0
+    """
+    norms = np.linalg.norm(_square("jacobians", jacobians), 2, axis=(1, 2))
+    return np.cumprod([1.0, *norms[::-1]])
+
+
+# ---------------------------------------------------------------- the gradient of a loss
+
+
+def gradient_by_step(
+    model: Model,
+    x: ArrayLike,
+    targets: ArrayLike,
+    *,
+    state: Any = None,
+    lengths: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> dict[str, Array]:
+    """Return each step's own term of the gradient of the loss: dE/dW = Σ_k (term of step k).
+
+    The term of step k is what the use of W at step k contributes, δ^a_k h_{k-1}ᵀ for W_hh.
+
+    Parameters
+    ----------
+    model : Model
+    x, targets, state, lengths, mask
+        As for `Model.loss_and_gradients`.
+
+    Returns
+    -------
+    dict of (T, *W.shape) float64 arrays
+        One for each parameter of the layer (not of the readout). Summed over the first axis, they
+        are the gradients that `Model.loss_and_gradients` returns.
+    """
+    x, dh = model.error_signals(x, targets, state=state, lengths=lengths, mask=mask)
+    traces = []
+    for x_t in x:
+        _, state, trace = model.layer.forward(x_t[None], state)
+        traces.append(trace)
+    terms: list[dict[str, Array]] = []
+    dstate = None
+    for trace, dh_t in zip(reversed(traces), dh[::-1], strict=True):
+        _, dstate, grads = model.layer.backward(trace, dh_t[None], dstate)
+        terms.append(grads)
+    terms.reverse()
+    return {name: np.array([g[name] for g in terms], np.float64) for name in terms[0]}
+
+
+def norm_by_step(terms: dict[str, Array]) -> Array:
+    """Return the Euclidean length of each step's term, all parameters as one vector.
+
+    Parameters
+    ----------
+    terms : dict of (T, ...) arrays
+        From `gradient_by_step`, or some of its entries.
+
+    Returns
+    -------
+    (T,) float64
+    """
+    squares = [
+        np.square(a, dtype=np.float64).reshape(len(a), -1).sum(axis=1) for a in terms.values()
+    ]
+    return np.sqrt(np.sum(squares, axis=0))
+
+
+# ---------------------------------------------------------------- states as vectors
+# A state is an array (B, H), or a tuple of states.
+
+
+def _flat(state: Any) -> Array:
+    """Return a state as one array (B, n)."""
+    return np.concatenate([_flat(s) for s in state], axis=1) if isinstance(state, tuple) else state
+
+
+def _split(flat: Array, like: Any) -> Any:
+    """Return the rows of (B, n) as a state of the structure of `like`: the inverse of `_flat`."""
+    parts = iter(np.split(flat, np.cumsum(_widths(like))[:-1], axis=1))
+    return _mapped(lambda _: next(parts), like)
+
+
+def _widths(state: Any) -> list[int]:
+    return [w for s in state for w in _widths(s)] if isinstance(state, tuple) else [state.shape[1]]
+
+
+def _mapped(f: Callable[[Array], Array], state: Any) -> Any:
+    """Return `state` with `f` applied to each of its arrays."""
+    return tuple(_mapped(f, s) for s in state) if isinstance(state, tuple) else f(np.asarray(state))
+
+
+def _square(name: str, value: ArrayLike) -> Array:
+    jacobians = real_array(name, value, ("T", "n", "n"), np.float64)
+    if jacobians.shape[1] != jacobians.shape[2]:
+        raise ValueError(f"{name} has shape {jacobians.shape}, expected square matrices")
+    return jacobians

@@ -1,0 +1,331 @@
+"""The LSTM layer over a batch of sequences: forward and backward through time.
+
+Equations (labels as in the book), for each step t, each sequence, and each gate q of f, i, o, g:
+
+    eq-forget            f_t = σ(W_xh,f x_t + W_hh,f h_{t-1} + b_h,f)
+    eq-input             i_t = σ(W_xh,i x_t + W_hh,i h_{t-1} + b_h,i)
+    eq-output-gate       o_t = σ(W_xh,o x_t + W_hh,o h_{t-1} + b_h,o)
+    eq-candidate         g_t = tanh(W_xh,g x_t + W_hh,g h_{t-1} + b_h,g)
+    eq-cell              c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+    eq-lstm-hidden       h_t = o_t ⊙ tanh(c_t)
+
+    eq-lstm-delta-h      δ^h_t  = dh_t + Σ_q W_hh,qᵀ δ^{a_q}_{t+1}
+    eq-lstm-delta-c      δ^c_t  = δ^h_t ⊙ o_t ⊙ (1 − tanh² c_t) + f_{t+1} ⊙ δ^c_{t+1}
+    eq-lstm-delta-gates  δ^{a_f} = δ^c ⊙ c_{t-1} ⊙ f(1−f)    δ^{a_i} = δ^c ⊙ g ⊙ i(1−i)
+                         δ^{a_g} = δ^c ⊙ i ⊙ (1−g²)          δ^{a_o} = δ^h ⊙ tanh(c) ⊙ o(1−o)
+    eq-lstm-sums         dW_hh,q = Σ δ^{a_q} h_{t-1}ᵀ,  dW_xh,q = Σ δ^{a_q} x_tᵀ,
+                         db_h,q = Σ δ^{a_q}
+
+The four gates are stacked in the order i, f, g, o, PyTorch's, into one packed matrix
+W = [W_hh | W_xh | b_h] of 4H rows that acts on the packed column [h_{t-1}; x_t; 1], so that a
+step is one product. Inside, a batch is stored as columns, as in `rnncourse.rnn`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .validation import (
+    Array,
+    Params,
+    copy_params,
+    error_signals,
+    float_dtype,
+    real_array,
+    require_choice,
+    require_finite,
+    require_number,
+    require_rng,
+    require_size,
+    sequences,
+)
+
+GATES = ("i", "f", "g", "o")  # as stacked in memory
+State = tuple[Array, Array]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Trace:
+    """What `LSTM.backward` needs from a forward pass, and every gate of it by name.
+
+    It owns its arrays: no later call alters it.
+
+    Attributes
+    ----------
+    W : (4H, H + D + 1) copy of the packed weights that the pass used
+    z : (T + 1, H + D + 1, B) packed columns; z[t] is [h_t; x_{t+1}; 1], so z[0] holds h_0
+    gates : (T, 4, H, B) the values of i, f, g, o at each step
+    cells : (T + 1, H, B) c_0 … c_T
+    tanh_c : (T, H, B) tanh(c_1) … tanh(c_T)
+    lengths : (B,) length of each sequence
+    inside : (T, B) bool, True where step t belongs to sequence b; None if all have length T
+    """
+
+    W: Array
+    z: Array
+    gates: Array
+    cells: Array
+    tanh_c: Array
+    lengths: NDArray[np.intp]
+    inside: NDArray[np.bool_] | None
+
+    @property
+    def i(self) -> Array:
+        """Input gate at every step, (T, B, H), from 0 to 1; zeros past a sequence's length."""
+        return self._batched(self.gates[:, 0])
+
+    @property
+    def f(self) -> Array:
+        """Forget gate, as `i`."""
+        return self._batched(self.gates[:, 1])
+
+    @property
+    def g(self) -> Array:
+        """Candidate, as `i` but from −1 to 1."""
+        return self._batched(self.gates[:, 2])
+
+    @property
+    def o(self) -> Array:
+        """Output gate, as `i`."""
+        return self._batched(self.gates[:, 3])
+
+    @property
+    def c(self) -> Array:
+        """Cell states c_1 … c_T, (T, B, H); zeros past a sequence's length."""
+        return self._batched(self.cells[1:])
+
+    def _batched(self, columns: Array) -> Array:
+        """Return (T, H, B) as a new array (T, B, H), cleared past the ends."""
+        rows = columns.transpose(0, 2, 1).copy()
+        if self.inside is not None:
+            rows[~self.inside] = 0
+        return rows
+
+
+class LSTM:
+    """Long short-term memory layer, without peepholes (Hochreiter and Schmidhuber, 1997, with the
+    forget gate of Gers, Schmidhuber and Cummins, 2000).
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        D and H, each at least 1.
+    rng : numpy.random.Generator
+        Draws W_xh and W_hh uniformly from ±1/√H, the range `torch.nn.LSTM` uses. Biases start
+        at 0, except the forget gate's.
+    forget_bias : float
+        Where b_h,f starts. At 1, the default, the forget gate starts near σ(1) = .73; a memory of
+        n steps needs about ln n (Tallec and Ollivier, 2018).
+    dtype : float64 (default) or float32
+
+    Examples
+    --------
+    >>> lstm = LSTM(3, 4, rng=np.random.default_rng(0))
+    >>> h, (h_T, c_T), trace = lstm.forward(np.ones((5, 2, 3)))
+    >>> h.shape, h_T.shape, c_T.shape, trace.f.shape
+    ((5, 2, 4), (2, 4), (2, 4), (5, 2, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        rng: np.random.Generator,
+        forget_bias: float = 1.0,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        D = self.input_size = require_size("input_size", input_size)
+        H = self.hidden_size = require_size("hidden_size", hidden_size)
+        self.dtype = float_dtype(dtype)
+        bound = 1 / np.sqrt(H)
+        self._W = np.zeros((4 * H, H + D + 1), self.dtype)
+        self._W[:, :-1] = require_rng(rng).uniform(-bound, bound, (4 * H, H + D))
+        self.gate("f")["b_h"][:] = require_number("forget_bias", forget_bias)
+
+    @property
+    def params(self) -> Params:
+        """W_xh (4H, D), W_hh (4H, H) and b_h (4H,), the gates stacked in the order i, f, g, o.
+
+        They are views of the packed matrix. The mapping is read-only; write into its arrays.
+        """
+        return MappingProxyType(self._unpack(self._W))
+
+    def gate(self, name: str) -> Params:
+        """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "f", "i", "o" or "g", as views."""
+        q = GATES.index(require_choice("name", name, GATES))
+        H = self.hidden_size
+        return MappingProxyType(self._unpack(self._W[q * H : (q + 1) * H]))
+
+    def _unpack(self, W: Array) -> dict[str, Array]:
+        H = self.hidden_size
+        return {"W_xh": W[:, H:-1], "W_hh": W[:, :H], "b_h": W[:, -1]}
+
+    def load_params(self, values: Mapping[str, ArrayLike]) -> None:
+        """Copy `values` (W_xh, W_hh, b_h) into the layer; nothing changes unless all fit."""
+        copy_params(self.params, values)
+
+    def forward(
+        self,
+        x: ArrayLike,
+        state: tuple[ArrayLike, ArrayLike] | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> tuple[Array, State, Trace]:
+        """Run the layer over every step (eq-forget … eq-lstm-hidden).
+
+        Parameters
+        ----------
+        x : (T, B, D)
+            Inputs; T and B at least 1. Steps past a sequence's length may hold anything.
+        state : (h_0, c_0), each (B, H), optional
+            Initial hidden state and cell state; zeros if left out.
+        lengths : (B,) of whole numbers from 1 to T, optional
+            Length of each sequence; T if left out.
+
+        Returns
+        -------
+        h : (T, B, H)
+            Hidden states h_1 … h_T; zeros past a sequence's length.
+        state_T : (h_T, c_T), each (B, H)
+            The state after each sequence's last step.
+        trace : Trace
+            For `backward`, and for looking inside: trace.f, .i, .o, .g and .c are (T, B, H).
+
+        Raises
+        ------
+        TypeError, ValueError
+            A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
+            state or in a parameter.
+        """
+        H, D = self.hidden_size, self.input_size
+        require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
+        x, lengths, inside = sequences(x, lengths, D, self.dtype)
+        T, B, _ = x.shape
+        h_0, c_0 = _pair("state", state, (B, H), self.dtype)
+
+        z = np.empty((T + 1, H + D + 1, B), self.dtype)
+        z[0, :H] = h_0.T
+        z[:T, H:-1] = x.transpose(0, 2, 1)
+        z[T, H:-1] = 0
+        z[:, -1] = 1
+        gates = np.empty((T, 4, H, B), self.dtype)
+        cells = np.empty((T + 1, H, B), self.dtype)
+        cells[0] = c_0.T
+        tanh_c = np.empty((T, H, B), self.dtype)
+
+        W = self._W.copy()
+        # σ(a) = ½ + ½ tanh(½a): one tanh serves all four gates, with ½ for i, f, o and 1 for g.
+        scale = np.array([0.5, 0.5, 1, 0.5], self.dtype).reshape(4, 1, 1)
+        W_scaled = (W.reshape(4, H, -1) * scale).reshape(W.shape)
+        for t in range(T):
+            np.matmul(W_scaled, z[t], out=gates[t].reshape(4 * H, B))
+            np.tanh(gates[t], out=gates[t])
+            gates[t] *= scale
+            gates[t] += 1 - scale
+            i, f, g, o = gates[t]
+            np.multiply(f, cells[t], out=cells[t + 1])
+            cells[t + 1] += i * g
+            np.tanh(cells[t + 1], out=tanh_c[t])
+            np.multiply(o, tanh_c[t], out=z[t + 1, :H])
+
+        trace = Trace(W, z, gates, cells, tanh_c, lengths, inside)
+        h = z[1:, :H].transpose(0, 2, 1).copy()  # never a view of the trace
+        last, every = lengths - 1, np.arange(B)
+        state_T = h[last, every], cells[lengths, :, every]
+        if inside is not None:
+            h[~inside] = 0
+        return h, state_T, trace
+
+    def backward(
+        self,
+        trace: Trace,
+        dh: ArrayLike,
+        dstate_T: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> tuple[Array, State, dict[str, Array]]:
+        """Backpropagate through time (eq-lstm-delta-h … eq-lstm-sums).
+
+        The gradients belong to the weights that the forward pass used, even if the layer's
+        weights have changed since.
+
+        Parameters
+        ----------
+        trace : Trace
+            From `forward`.
+        dh : (T, B, H)
+            ∂E/∂h_t by every way that does not lead through step t + 1: W_hyᵀ δ^y_t for a readout.
+            Entries past a sequence's length are ignored.
+        dstate_T : (dh_T, dc_T), each (B, H), optional
+            What reaches the final state from outside, as when chunks of a sequence are chained.
+
+        Returns
+        -------
+        dx : (T, B, D)
+            dE/dx_t; zeros past a sequence's length.
+        dstate_0 : (dE/dh_0, dE/dc_0), each (B, H)
+        grads : dict
+            dE/dW_xh, dE/dW_hh and dE/db_h, summed over steps and batch, each in its parameter's
+            shape.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A wrong dtype or shape, NaN or infinity in `dh` or `dstate_T`.
+        """
+        H, D = self.hidden_size, self.input_size
+        W, z, cells = trace.W, trace.z, trace.cells
+        T, B = z.shape[0] - 1, z.shape[2]
+        if W.shape != self._W.shape:
+            raise ValueError(
+                f"trace comes from a layer with packed weights of shape {W.shape}, "
+                f"expected {self._W.shape}"
+            )
+        dh = error_signals(dh, (T, B, H), trace.inside, self.dtype)
+        dh_T, dc_T = _pair("dstate_T", dstate_T, (B, H), self.dtype)
+        if dstate_T is not None:
+            dh = dh.copy()
+            dh[trace.lengths - 1, np.arange(B)] += dh_T
+
+        W_hhT = W[:, :H].T
+        delta_a = np.empty((T, 4, H, B), self.dtype)
+        from_next = np.zeros((H, B), self.dtype)  # Σ_q W_hh,qᵀ δ^{a_q}_{t+1}
+        carried = np.zeros((H, B), self.dtype)  # f_{t+1} ⊙ δ^c_{t+1}
+        for t in reversed(range(T)):
+            i, f, g, o = trace.gates[t]
+            tanh_c = trace.tanh_c[t]
+            if dstate_T is not None:
+                ends_here = trace.lengths == t + 1
+                carried[:, ends_here] = dc_T.T[:, ends_here]
+            delta_h = dh[t].T + from_next
+            delta_c = delta_h * o * (1 - tanh_c * tanh_c) + carried
+            delta_i, delta_f, delta_g, delta_o = delta_a[t]
+            np.multiply(delta_c * g, i * (1 - i), out=delta_i)
+            np.multiply(delta_c * cells[t], f * (1 - f), out=delta_f)
+            np.multiply(delta_c * i, 1 - g * g, out=delta_g)
+            np.multiply(delta_h * tanh_c, o * (1 - o), out=delta_o)
+            carried = f * delta_c
+            from_next = W_hhT @ delta_a[t].reshape(4 * H, B)
+
+        # Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: the gradients of all twelve parts in one product.
+        delta_a = delta_a.reshape(T, 4 * H, B)
+        dW = np.tensordot(delta_a, z[:-1], axes=([0, 2], [0, 2]))
+        dx = np.ascontiguousarray((W[:, H : H + D].T @ delta_a).transpose(0, 2, 1))
+        dstate_0 = np.ascontiguousarray(from_next.T), np.ascontiguousarray(carried.T)
+        return dx, dstate_0, self._unpack(dW)
+
+
+def _pair(
+    name: str,
+    value: tuple[ArrayLike, ArrayLike] | None,
+    shape: tuple[int, int],
+    dtype: np.dtype,
+) -> State:
+    """Return what belongs to h and what belongs to c, each of the given shape; zeros for None."""
+    if value is None:
+        return np.zeros(shape, dtype), np.zeros(shape, dtype)
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(f"{name} is a {type(value).__name__}, expected a pair (h, c)")
+    h, c = value
+    return real_array(f"{name}'s h", h, shape, dtype), real_array(f"{name}'s c", c, shape, dtype)
