@@ -14,10 +14,15 @@ import pytest
 import rnncourse
 
 FOLDER = Path(rnncourse.__file__).parent
-MODULES = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem != "__init__")
-# What may come from outside NumPy and the standard library, and where.
+MODULES = sorted(
+    ".".join(p.relative_to(FOLDER).with_suffix("").parts)
+    for p in FOLDER.rglob("*.py")
+    if p.stem != "__init__"
+)
+# What may come from outside NumPy and the standard library, and where: by module, or by folder.
 OPTIONAL = {"figures": {"matplotlib", "matplotlib_inline", "cycler"}, "interop": {"torch"}}
-# The floors of the house: a module imports only from modules to its left, or its own floor.
+# The floors of the house: a module imports only from floors above it in this list, or its own. A
+# folder stands on one floor.
 FLOORS = [
     ["validation", "nonlinear", "equations", "initializers", "tasks"],
     ["progress", "history", "datasets"],
@@ -30,14 +35,22 @@ FLOORS = [
 ]
 
 
+def room(module):
+    """Return a module's folder, or the module itself if it stands alone."""
+    return module.split(".")[0]
+
+
 def imports(module):
-    """Return the top names that a module imports from outside, and its siblings."""
+    """Return the top names that a module imports from outside, and the rooms of its siblings."""
+    path = FOLDER.joinpath(*module.split(".")).with_suffix(".py")
     outside, siblings = set(), set()
-    for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             outside |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level:
-            siblings |= {node.module} if node.module else {alias.name for alias in node.names}
+            base = module.split(".")[: -node.level]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            siblings |= {room(".".join([*base, name])) for name in names}
         elif isinstance(node, ast.ImportFrom):
             outside.add(node.module.split(".")[0])
     return outside - set(sys.stdlib_module_names), siblings
@@ -46,10 +59,10 @@ def imports(module):
 @pytest.mark.parametrize("module", MODULES)
 def test_numpy_is_the_only_need_and_imports_go_down(module):
     outside, siblings = imports(module)
-    assert outside <= {"numpy"} | OPTIONAL.get(module, set())
+    assert outside <= {"numpy"} | OPTIONAL.get(room(module), set())
     floor = {name: i for i, names in enumerate(FLOORS) for name in names}
-    assert module in floor, f"{module} has no floor: add it to FLOORS"
-    assert all(floor[s] <= floor[module] for s in siblings - {"data"})
+    assert room(module) in floor, f"{module} has no floor: add it to FLOORS"
+    assert all(floor[s] <= floor[room(module)] for s in siblings - {"data"})
 
 
 def test_importing_the_package_brings_numpy_and_little_else():
@@ -94,7 +107,7 @@ def test_the_version_is_that_of_the_project():
 
 
 def load(module):
-    if "matplotlib" in OPTIONAL.get(module, ()):
+    if "matplotlib" in OPTIONAL.get(room(module), ()):
         pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     return importlib.import_module(f"rnncourse.{module}")
 

@@ -30,7 +30,7 @@ def test_each_label_is_given_once():
     assert [label for label, n in counts.items() if n > 1] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "rnncourse").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "rnncourse").rglob("*.py")), ids=lambda p: p.stem)
 def test_every_label_that_the_package_names_is_in_the_book(path):
     named = set(LABEL.findall(path.read_text(encoding="utf-8")))
     assert named - set(labels_of_the_book()) == set()

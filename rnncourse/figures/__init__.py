@@ -1,0 +1,73 @@
+"""The drawings of the chapters, one module a chapter, out of one palette and one set of parts.
+
+Needs matplotlib (``pip install rnncourse[plot]``).
+"""
+
+from .paths import chain_rule, kept_paths
+from .structure import (
+    ARRANGEMENTS,
+    arrangement,
+    arrangements,
+    beliefs,
+    cobweb,
+    compact_folded,
+    confusion,
+    digits,
+    folded,
+    loop,
+    unrolled,
+)
+from .style import (
+    BLUE,
+    CARD,
+    ERROR,
+    GREEN,
+    HIDDEN,
+    INK,
+    INPUT,
+    ORANGE,
+    OUTPUT,
+    PURPLE,
+    QUIET,
+    SKY,
+    VERMILION,
+    Point,
+    arrow,
+    canvas,
+    node,
+    use_style,
+)
+
+__all__ = [
+    "ARRANGEMENTS",
+    "BLUE",
+    "CARD",
+    "ERROR",
+    "GREEN",
+    "HIDDEN",
+    "INK",
+    "INPUT",
+    "ORANGE",
+    "OUTPUT",
+    "PURPLE",
+    "QUIET",
+    "SKY",
+    "VERMILION",
+    "Point",
+    "arrangement",
+    "arrangements",
+    "arrow",
+    "beliefs",
+    "canvas",
+    "chain_rule",
+    "cobweb",
+    "compact_folded",
+    "confusion",
+    "digits",
+    "folded",
+    "kept_paths",
+    "loop",
+    "node",
+    "unrolled",
+    "use_style",
+]
