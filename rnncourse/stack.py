@@ -12,8 +12,6 @@ from .lstm import LSTM
 from .rnn import RNN
 from .validation import Array, Params, copy_params
 
-Layer = RNN | LSTM
-
 
 class Stack:
     """Recurrent layers run one above the other, used as one layer.
@@ -35,7 +33,7 @@ class Stack:
     ((6, 2, 4), ['layer1.W_hh', 'layer1.W_xh'])
     """
 
-    def __init__(self, *layers: Layer) -> None:
+    def __init__(self, *layers: RNN | LSTM) -> None:
         if not layers:
             raise ValueError("layers is empty, expected at least one RNN or LSTM")
         for n, layer in enumerate(layers, start=1):

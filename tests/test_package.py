@@ -31,7 +31,7 @@ FLOORS = [
     ["model", "bptt", "gradients", "jacobians", "optim"],
     ["checkpoint"],
     ["training"],
-    ["figures", "interop"],
+    ["figures", "interop", "experiments"],
 ]
 
 

@@ -26,6 +26,15 @@ CHAPTERS = {
         "eq-bptt-whh",
         "eq-bptt-wxh",
     ],
+    "book/3-gradients.html": ["eq-jacobian-product"],
+    "book/4-lstm.html": [
+        "eq-forget",
+        "eq-input",
+        "eq-output-gate",
+        "eq-candidate",
+        "eq-cell",
+        "eq-lstm-hidden",
+    ],
 }
 LOADS = {  # attributes by which an element loads something
     "script": ["src"],

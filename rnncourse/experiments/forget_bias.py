@@ -1,0 +1,150 @@
+"""How the forget gate's first bias decides what an LSTM can learn to remember.
+
+An LSTM with 16 units learns the temporal order of two symbols (`rnncourse.tasks.temporal_order`),
+with its forget bias started at 0, 1 or 3 and sequences of 20, 50 or 100 steps. It has to hold the
+first symbol for 80 to 90 percent of the length and the second for 40 to 50 percent.
+
+``python -m rnncourse.experiments.forget_bias results.json`` repeats all 90 runs. It writes each
+result as it comes, and goes on where it was stopped.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from ..gradients import clip_by_global_norm
+from ..lstm import LSTM
+from ..model import Model
+from ..optim import Adam
+from ..progress import ProgressBar
+from ..readout import Readout
+from ..tasks import temporal_order
+from ..validation import require_size
+
+LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3), range(10)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Attributes
+    ----------
+    length : T, steps in a sequence
+    forget_bias : where b_h,f started
+    seed : of the weights and the training sequences
+    updates : how many it took until the task was solved; None if it was not
+    seconds : how long it took
+    """
+
+    length: int
+    forget_bias: float
+    seed: int
+    updates: int | None
+    seconds: float
+
+
+def run(
+    length: int, forget_bias: float, seed: int, *, max_updates: int = 2000, progress: bool = False
+) -> Run:
+    """Train one LSTM until it solves the task, or for `max_updates` updates.
+
+    Adam with learning rate .01, fresh batches of 32 sequences, gradients clipped to norm 1,
+    float32. The task counts as solved when at least 99 % of 500 held-out sequences are classified
+    right, which is looked at after every 20 updates.
+
+    Parameters
+    ----------
+    length : int
+        T, from 10.
+    forget_bias : float
+    seed : int from 0
+    max_updates : int
+    progress : bool
+        Show a bar in a terminal or notebook.
+    """
+    require_size("max_updates", max_updates)
+    rng = np.random.default_rng(require_size("seed", seed, 0))
+    x_test, labels_test = temporal_order(500, length, rng=np.random.default_rng(2**32))
+    layer = LSTM(8, 16, rng=rng, forget_bias=forget_bias, dtype=np.float32)
+    readout = Readout(16, 4, rng=rng, dtype=np.float32)
+    model, adam = Model(layer, readout, arrangement="many-to-one"), Adam(learning_rate=0.01)
+    start = time.perf_counter()
+    updates = None
+    with ProgressBar(max_updates, "updates", progress) as bar:
+        for update in range(1, max_updates + 1):
+            x, labels = temporal_order(32, length, rng=rng)
+            E, grads, _ = model.loss_and_gradients(x, labels)
+            clip_by_global_norm(grads, 1.0)
+            adam.step(model.params, grads)
+            bar.advance(f"loss {E:.3f}")
+            if update % 20 == 0 and _accuracy(model, x_test, labels_test) >= 0.99:
+                updates = update
+                break
+    return Run(length, forget_bias, seed, updates, round(time.perf_counter() - start, 1))
+
+
+def _accuracy(model: Model, x: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean(model.predict(x).argmax(axis=-1) == labels))
+
+
+def saved() -> list[Run]:
+    """Return the results that travel with the package: all 90 runs, each on one core."""
+    return _read((files(__package__) / "forget_bias.json").read_text(encoding="utf-8"))
+
+
+def table(runs: Iterable[Run]) -> str:
+    """Return the results as a table: for each length and bias, the seeds solved and the median
+    number of updates of those that were.
+    """
+    groups: dict[tuple[int, float], list[Run]] = {}
+    for r in runs:
+        groups.setdefault((r.length, r.forget_bias), []).append(r)
+    lines = ["length   b_f   solved   median updates   seconds a run"]
+    for (length, bias), group in sorted(groups.items()):
+        took = [r.updates for r in group if r.updates is not None]
+        median = f"{np.median(took):.0f}" if took else "-"
+        seconds = np.mean([r.seconds for r in group])
+        solved = f"{len(took)}/{len(group)}"
+        lines.append(f"{length:>6}   {bias:>3g}   {solved:>6}   {median:>14}   {seconds:>13.1f}")
+    return "\n".join(lines)
+
+
+def run_all(path: str | os.PathLike[str]) -> list[Run]:
+    """Run what is missing in the file `path` of all lengths, biases and seeds, and return all.
+
+    The file is replaced whole after each run, so that a stop loses one run at most.
+    """
+    path = Path(path)
+    runs = _read(path.read_text(encoding="utf-8")) if path.exists() else []
+    done = {(r.length, r.forget_bias, r.seed) for r in runs}
+    missing = [key for key in product(LENGTHS, BIASES, SEEDS) if key not in done]
+    with ProgressBar(len(missing), "runs") as bar:
+        for key in missing:
+            runs.append(run(*key))
+            _write(path, runs)
+            bar.advance(f"length {key[0]}, bias {key[1]}: {runs[-1].updates or 'not solved'}")
+    return runs
+
+
+def _read(text: str) -> list[Run]:
+    return [Run(**row) for row in json.loads(text)]
+
+
+def _write(path: Path, runs: Sequence[Run]) -> None:
+    rows = ",\n".join(json.dumps(asdict(r)) for r in runs)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+if __name__ == "__main__":
+    print(table(run_all(sys.argv[1] if len(sys.argv) > 1 else "forget_bias.json")))
