@@ -219,12 +219,13 @@ class LSTM:
         W = self._W.copy()
         # σ(a) = ½ + ½ tanh(½a): one tanh serves all four gates, with ½ for i, f, o and 1 for g.
         scale = np.array([0.5, 0.5, 1, 0.5], self.dtype).reshape(4, 1, 1)
+        shift = 1 - scale
         W_scaled = (W.reshape(4, H, -1) * scale).reshape(W.shape)
         for t in range(T):
             np.matmul(W_scaled, z[t], out=gates[t].reshape(4 * H, B))
             np.tanh(gates[t], out=gates[t])
             gates[t] *= scale
-            gates[t] += 1 - scale
+            gates[t] += shift
             i, f, g, o = gates[t]
             np.multiply(f, cells[t], out=cells[t + 1])
             cells[t + 1] += i * g

@@ -346,12 +346,15 @@ class _Run:
 
     def _report(self, error: Exception) -> str:
         norms = self.history.gradient_norm
+        clip = "clip the gradient: clip_norm=1.0"
+        if self.clip_norm is not None:
+            clip = f"a smaller clip_norm (now {self.clip_norm:g})"
         return (
             f"training stopped in epoch {self.history.epochs + 1} at update {len(norms) + 1}: "
             f"{error}. The gradient norm of the update before was "
             f"{f'{norms[-1]:.3g}' if norms else 'not yet measured'}. The model keeps its weights "
             f"of the last good update. Try a smaller learning_rate (now "
-            f"{self.optimizer.learning_rate:g}) or a smaller clip_norm (now {self.clip_norm})"
+            f"{self.optimizer.learning_rate:g}) or {clip}"
         )
 
     def validate(self, held_out: _Batches) -> None:
