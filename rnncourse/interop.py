@@ -62,10 +62,12 @@ def load_torch_state(layer: RNN | LSTM | Stack, state: Mapping[str, Any]) -> Non
     values = []
     for k, own in enumerate(layers):
         zero = np.zeros_like(own.params["b_h"])
+        with np.errstate(over="ignore"):  # a sum that overflows is reported below as infinity
+            b_h = arrays.get(f"bias_ih_l{k}", zero) + arrays.get(f"bias_hh_l{k}", zero)
         given = {
             "W_xh": arrays[f"weight_ih_l{k}"],
             "W_hh": arrays[f"weight_hh_l{k}"],
-            "b_h": arrays.get(f"bias_ih_l{k}", zero) + arrays.get(f"bias_hh_l{k}", zero),
+            "b_h": b_h,
         }
         values.append(fitting_params(own.params, given))
     for own, fitting in zip(layers, values, strict=True):

@@ -149,9 +149,17 @@ def bound_by_lag(jacobians: ArrayLike) -> Array:
     Returns
     -------
     (T + 1,) float64; 1 at lag 0
+
+    Raises
+    ------
+    NotFiniteError
+        A product too large for float64.
     """
     norms = np.linalg.norm(_square("jacobians", jacobians), 2, axis=(1, 2))
-    return np.cumprod([1.0, *norms[::-1]])
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below
+        result = np.cumprod([1.0, *norms[::-1]])
+    require_finite("the product of norms, by lag,", result)
+    return result
 
 
 # ---------------------------------------------------------------- the gradient of a loss

@@ -113,7 +113,7 @@ def copy(sequences: int, lag: int, *, rng: np.random.Generator) -> tuple[Array, 
     -------
     x : (lag + 20, B, 10) float64
         One-hot.
-    labels : (lag + 20, B) int from 0 to 9
+    labels : (lag + 20, B) int from 0 to 8
         One for every step.
     """
     B, lag = require_size("sequences", sequences), require_size("lag", lag)

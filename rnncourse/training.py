@@ -354,7 +354,7 @@ class _Run:
             f"{error}. The gradient norm of the update before was "
             f"{f'{norms[-1]:.3g}' if norms else 'not yet measured'}. The model keeps its weights "
             f"of the last good update. Try a smaller learning_rate (now "
-            f"{self.optimizer.learning_rate:g}) or {clip}"
+            f"{self.optimizer.learning_rate:g}) or {clip}, or shorter sequences"
         )
 
     def validate(self, held_out: _Batches) -> None:

@@ -9,10 +9,11 @@ import zipfile
 
 import numpy as np
 import pytest
-from helpers import make_model
+from helpers import LAYERS, make_model
 from numpy.testing import assert_array_equal
 
 from rnncourse import (
+    LSTM,
     RNN,
     SGD,
     Adam,
@@ -20,6 +21,7 @@ from rnncourse import (
     Model,
     Readout,
     RMSprop,
+    Stack,
     load_checkpoint,
     save_checkpoint,
 )
@@ -27,12 +29,18 @@ from rnncourse.checkpoint import load_arrays, save_arrays
 
 
 @pytest.fixture
-def run(rng):
+def run(rng, layer):
     """A model, optimizer, generator and history with something in each."""
-    model, optimizer = make_model(2, 3, 2, rng), Adam()
+    model, optimizer = make_model(2, 3, 2, rng, layer=layer), Adam()
     optimizer.step(model.params, {n: rng.normal(size=W.shape) for n, W in model.params.items()})
     history = History(loss=[0.5], validation_loss=[0.7], gradient_norm=[1.5], best_epoch=1)
     return model, optimizer, rng, history
+
+
+@pytest.fixture
+def layer():
+    """The kind of layer of `run`: RNN, where a test does not say another."""
+    return "RNN"
 
 
 @pytest.fixture
@@ -56,17 +64,18 @@ def everything(model, optimizer, rng):
     )
 
 
-def fresh(seed=99):
+def fresh(seed=99, layer="RNN"):
     rng = np.random.default_rng(seed)
-    return make_model(2, 3, 2, rng), Adam(), rng
+    return make_model(2, 3, 2, rng, layer=layer), Adam(), rng
 
 
 # ---------------------------------------------------------------- round trips
 
 
-def test_everything_comes_back_exactly(run, saved):
+@pytest.mark.parametrize("layer", LAYERS)
+def test_everything_comes_back_exactly(run, saved, layer):
     model, optimizer, rng, history = run
-    other = fresh()
+    other = fresh(layer=layer)
     assert everything(*other) != everything(model, optimizer, rng)
     history_2, best = load_checkpoint(saved, other[0], other[1], rng=other[2])
     assert everything(*other) == everything(model, optimizer, rng)
@@ -283,6 +292,22 @@ def test_a_checkpoint_of_another_kind_of_layer_is_refused(saved, rng):
 
     model = Model(Other(2, 3, rng=rng), Readout(3, 2, rng=rng))
     refused(saved, "its model is RNN .*, expected Other", (model, Adam(), rng))
+
+
+def test_layers_of_other_kinds_or_in_another_order_are_refused(tmp_path, rng):
+    layers = {
+        "RNN": RNN(3, 3, rng=rng),
+        "LSTM": LSTM(3, 3, rng=rng),
+        "Stack of one": Stack(LSTM(3, 3, rng=rng)),
+        "RNN below": Stack(RNN(3, 3, rng=rng), LSTM(3, 3, rng=rng)),
+        "LSTM below": Stack(LSTM(3, 3, rng=rng), RNN(3, 3, rng=rng)),
+    }
+    models = {name: Model(layer, Readout(3, 2, rng=rng)) for name, layer in layers.items()}
+    for one, model in models.items():
+        save_checkpoint(tmp_path / "c", model, Adam(), rng=rng)
+        for other, target in models.items():
+            if other != one:
+                refused(tmp_path / "c", "does not fit", (target, Adam(), rng))
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.1), RMSprop()])

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers import assert_close, complex_step
+from helpers import GATES, assert_close, complex_step
 from numpy.testing import assert_allclose
 
+from rnncourse import clip_by_global_norm, sigmoid, softmax
 from rnncourse import equations as eq
-from rnncourse import softmax
 
 D, H, O = 2, 4, 3
 
@@ -133,3 +133,189 @@ def test_the_terms_of_one_step_are_derivatives_of_the_pre_activation(w):
     for name, (given, through) in terms.items():
         measured = complex_step(lambda W, n=name, f=through: f(**{n: W}), w[name])
         assert_close(given, measured)
+
+
+# ---------------------------------------------------------------- through many steps
+
+
+def test_a_chain_of_jacobians_is_the_derivative_through_its_steps(rng, w):
+    x, h_0 = rng.normal(size=(4, D)), w["h_prev"]
+
+    def after(h, n):
+        for x_t in x[:n]:
+            h = np.tanh(w["W_hh"] @ h + w["W_xh"] @ x_t + w["b_h"])
+        return h
+
+    for n in range(1, 5):
+        J = [eq.step_jacobian(after(h_0, t), w["W_hh"]) for t in range(n, 0, -1)]
+        assert_close(eq.jacobian_product(J), complex_step(lambda h, n=n: after(h, n), h_0).T)
+
+
+def test_the_norm_bound_is_never_below_the_norm_and_is_reached(rng):
+    for _ in range(100):
+        h, W = np.tanh(rng.normal(size=H)), rng.normal(size=(H, H))
+        bound = eq.norm_bound(h, W)
+        assert np.linalg.norm(eq.step_jacobian(h, W), 2) <= bound * (1 + 1e-12)
+        largest = max(np.sqrt(np.linalg.eigvalsh(W.T @ W)))
+        assert_allclose(bound, (1 - min(h**2)) * largest)
+    assert type(bound) is float
+    still = np.full(H, 0.5)
+    assert_allclose(np.linalg.norm(eq.step_jacobian(still, W), 2), eq.norm_bound(still, W))
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 1e3])
+def test_clipped_is_what_clipping_in_place_does(w, max_norm):
+    g = w["W_hh"].copy()
+    norm = clip_by_global_norm({"g": g}, max_norm)
+    assert_close(eq.clipped(w["W_hh"], max_norm), g)
+    assert_allclose(np.linalg.norm(g), min(norm, max_norm))
+
+
+# ---------------------------------------------------------------- the LSTM
+
+
+@pytest.fixture
+def cell(rng):
+    """One step of an LSTM, by name; the weights by gate."""
+    one = {n: rng.normal(size=H) for n in ("h_prev", "c_prev", "delta_h", "delta_c_next")}
+    one |= {"x": rng.normal(size=D), "f_next": rng.random(H)}
+    one |= {f"W_xh_{q}": rng.normal(size=(H, D)) for q in GATES}
+    one |= {f"W_hh_{q}": rng.normal(size=(H, H)) for q in GATES}
+    one |= {f"b_h_{q}": rng.normal(size=H) for q in GATES}
+    return one | {f"a_{q}": pre_activation(one, q) for q in GATES}
+
+
+def pre_activation(v, q):
+    return v[f"W_xh_{q}"] @ v["x"] + v[f"W_hh_{q}"] @ v["h_prev"] + v[f"b_h_{q}"]
+
+
+def logistic(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def cell_after(v, **changed):
+    """c_t from the pre-activations a_q and c_{t-1}; real or complex."""
+    v = {**v, **changed}
+    return logistic(v["a_f"]) * v["c_prev"] + logistic(v["a_i"]) * np.tanh(v["a_g"])
+
+
+GATE_FUNCTIONS = {
+    "f": (eq.forget_gate, logistic),
+    "i": (eq.input_gate, logistic),
+    "o": (eq.output_gate, logistic),
+    "g": (eq.candidate, np.tanh),
+    "r": (eq.reset_gate, logistic),
+    "z": (eq.update_gate, logistic),
+}
+
+
+@pytest.mark.parametrize("name", GATE_FUNCTIONS)
+def test_a_gate_entry_by_entry(w, name):
+    gate, squashed = GATE_FUNCTIONS[name]
+    a = [
+        sum(w["W_xh"][i, j] * w["x"][j] for j in range(D))
+        + sum(w["W_hh"][i, j] * w["h_prev"][j] for j in range(H))
+        + w["b_h"][i]
+        for i in range(H)
+    ]
+    given = gate(w["x"], w["h_prev"], w["W_xh"], w["W_hh"], w["b_h"])
+    assert_close(given, squashed(np.array(a)))
+
+
+def test_cell_and_hidden_state_by_hand():
+    f, c_prev, i, g, o = (np.array([v]) for v in (0.9, -2.0, 0.25, 0.8, 0.5))
+    assert_allclose(eq.cell_state(f, c_prev, i, g), 0.9 * -2 + 0.25 * 0.8)
+    assert_allclose(eq.lstm_hidden(o, c_prev), 0.5 * np.tanh(-2))
+
+
+def test_delta_h_of_an_lstm_gathers_five_ways_to_the_error(w, cell):
+    """h_t acts on E through y_t and through the four pre-activations of step t + 1."""
+    W_hh, delta = ({q: cell[f"{n}_{q}"] for q in GATES} for n in ("W_hh", "a"))
+
+    def reached(h):
+        return w["delta_y"] @ (w["W_hy"] @ h) + sum(delta[q] @ (W_hh[q] @ h) for q in GATES)
+
+    given = eq.lstm_delta_h(w["delta_y"], delta, w["W_hy"], W_hh)
+    assert_close(given, complex_step(reached, w["h_prev"]))
+    alone = eq.lstm_delta_h(np.zeros(O), delta, w["W_hy"], W_hh)
+    assert_close(eq.lstm_grad_h0(delta, W_hh), alone)
+
+
+def test_delta_c_gathers_both_ways_to_the_error(cell):
+    """c_t acts on E through h_t and, times f_{t+1}, through c_{t+1}."""
+    o = logistic(cell["a_o"])
+
+    def reached(c):
+        return cell["delta_h"] @ (o * np.tanh(c)) + cell["delta_c_next"] @ (cell["f_next"] * c)
+
+    c = cell["c_prev"]
+    given = eq.delta_c(cell["delta_h"], o, c, cell["f_next"], cell["delta_c_next"])
+    assert_close(given, complex_step(reached, c))
+    alone = eq.delta_c(np.zeros(H), o, c, cell["f_next"], cell["delta_c_next"])
+    assert_close(eq.lstm_grad_c0(cell["f_next"], cell["delta_c_next"]), alone)
+
+
+def test_the_error_signals_of_the_gates_are_derivatives_of_the_step(cell):
+    delta_c, delta_h, c = cell["delta_c_next"], cell["delta_h"], cell_after(cell)
+    f, i, o = (logistic(cell[f"a_{q}"]) for q in "fio")
+    g = np.tanh(cell["a_g"])
+    through_c = {
+        "f": eq.delta_a_f(delta_c, cell["c_prev"], f),
+        "i": eq.delta_a_i(delta_c, g, i),
+        "g": eq.delta_a_g(delta_c, i, g),
+    }
+    for q, given in through_c.items():
+        name = f"a_{q}"
+        measured = complex_step(lambda a, n=name: delta_c @ cell_after(cell, **{n: a}), cell[name])
+        assert_close(given, measured)
+    through_h = complex_step(lambda a: delta_h @ (logistic(a) * np.tanh(c)), cell["a_o"])
+    assert_close(eq.delta_a_o(delta_h, c, o), through_h)
+
+
+def test_the_terms_of_one_gate_are_derivatives_of_its_pre_activation(cell):
+    deltas = {q: cell[f"a_{q}"] for q in GATES}
+
+    def through(**changed):
+        return sum(deltas[q] @ pre_activation({**cell, **changed}, q) for q in GATES)
+
+    for q, delta in deltas.items():
+        terms = {
+            "W_hh": eq.gate_grad_W_hh(delta, cell["h_prev"]),
+            "W_xh": eq.gate_grad_W_xh(delta, cell["x"]),
+            "b_h": eq.gate_grad_b_h(delta),
+        }
+        for name, given in terms.items():
+            own = f"{name}_{q}"
+            assert_close(given, complex_step(lambda W, n=own: through(**{n: W}), cell[own]))
+    given = eq.lstm_grad_x(deltas, {q: cell[f"W_xh_{q}"] for q in GATES})
+    assert_close(given, complex_step(lambda x: through(x=x), cell["x"]))
+
+
+def test_the_direct_path_holds_the_hidden_state_fixed(cell):
+    measured = complex_step(lambda c: cell_after(cell, c_prev=c), cell["c_prev"]).T
+    assert_close(eq.direct_path(logistic(cell["a_f"])), measured)
+
+
+@pytest.mark.parametrize("b_f", [-3.0, 0.0, 1.0, 5.0])
+def test_after_the_half_life_half_is_left(b_f):
+    n = eq.half_life(b_f)
+    assert type(n) is float
+    assert_allclose(sigmoid(np.array(b_f)) ** n, 0.5)
+    assert_allclose(eq.half_life(0.0), 1)
+
+
+# ---------------------------------------------------------------- the GRU
+
+
+def test_gru_candidate_and_hidden_state_entry_by_entry(rng, w):
+    r, z, n = rng.random(H), rng.random(H), rng.normal(size=H)
+    a = [
+        sum(w["W_xh"][i, j] * w["x"][j] for j in range(D))
+        + sum(w["W_hh"][i, j] * r[j] * w["h_prev"][j] for j in range(H))
+        + w["b_h"][i]
+        for i in range(H)
+    ]
+    given = eq.gru_candidate(w["x"], w["h_prev"], r, w["W_xh"], w["W_hh"], w["b_h"])
+    assert_close(given, np.tanh(a))
+    mixed = [z[i] * w["h_prev"][i] + (1 - z[i]) * n[i] for i in range(H)]
+    assert_close(eq.gru_hidden(z, w["h_prev"], n), np.array(mixed))

@@ -1,11 +1,11 @@
-"""The gradient check finds what is wrong and says where; clipping keeps the direction."""
+"""The gradient check finds what is wrong and says where; clipping by norm and by value."""
 
 import numpy as np
 import pytest
 from helpers import make_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
-from rnncourse import check_gradients, clip_by_global_norm, global_norm
+from rnncourse import check_gradients, clip_by_global_norm, clip_by_value, global_norm
 from rnncourse.gradients import GradientReport
 
 # ---------------------------------------------------------------- check_gradients
@@ -144,18 +144,32 @@ def test_a_model_in_float64_passes_at_the_courses_tolerance(rng):
             ValueError,
             r"grads has \['A'\], expected \['A', 'b'\]",
         ),
+        (
+            {"grads": {n: np.ones(1) for n in "Abc"}},
+            ValueError,
+            r"grads has \['A', 'b', 'c'\], exp",
+        ),
+        ({"grads": {n: np.ones(1) for n in "Ac"}}, ValueError, r"grads has \['A', 'c'\], expected"),
         ({"grads": {"A": np.ones(4), "b": np.ones(1)}}, ValueError, "the gradient of A has shape"),
         ({"epsilon": 0}, ValueError, "epsilon is 0"),
         ({"max_entries": 0}, ValueError, "max_entries is 0"),
         ({"max_entries": 1}, ValueError, "rng is missing"),
         ({"max_entries": 1, "rng": 3}, TypeError, "rng is 3"),
-        ({"params": {"A": np.ones((2, 2), np.float32), "b": np.ones(1)}}, TypeError, "float64 for"),
     ],
 )
 def test_a_check_says_what_is_wrong(cubic, changed, error, message):
     loss, params, grads = cubic
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=f"^{message}"):
         check_gradients(**{"loss": loss, "params": params, "grads": grads, **changed})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "complex128"])
+def test_only_float64_is_fine_enough_for_differences(cubic, dtype):
+    loss, params, grads = cubic
+    params["A"] = params["A"].astype(dtype)
+    message = f"^A has dtype {dtype}, expected float64 for finite differences$"
+    with pytest.raises(TypeError, match=message):
+        check_gradients(loss, params, grads)
 
 
 # ---------------------------------------------------------------- norms and clipping
@@ -188,7 +202,7 @@ def test_short_gradients_are_left_alone(max_norm):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_gradients_that_are_not_finite_are_refused_unchanged(bad):
     grads = {"a": np.array([3.0, 4.0]), "b": np.array([1.0, bad])}
-    with pytest.raises(FloatingPointError, match=r"the global norm is .*: b is not finite"):
+    with pytest.raises(FloatingPointError, match=r"^the global norm is .*: b is not finite"):
         clip_by_global_norm(grads, 1.0)
     assert_array_equal(grads["a"], [3.0, 4.0])
 
@@ -201,5 +215,42 @@ def test_a_norm_that_overflows_is_refused():
 
 @pytest.mark.parametrize("max_norm", [0, -1, np.inf, np.nan])
 def test_the_largest_norm_must_be_a_number_above_zero(max_norm):
-    with pytest.raises(ValueError, match=r"max_norm is .*, expected a finite number above 0"):
+    with pytest.raises(ValueError, match=r"^max_norm is .*, expected a finite number above 0"):
         clip_by_global_norm({"a": np.ones(2)}, max_norm)
+
+
+# ---------------------------------------------------------------- clipping by value
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_each_entry_is_cut_by_itself_in_place(dtype):
+    a, b = np.array([[3.0, -0.5, -7.0]], dtype), np.array([2.0, 2.5, -2.0], dtype)
+    grads = {"a": a, "b": b}
+    assert clip_by_value(grads, 2.0) == 3  # an entry at the limit is not cut
+    assert_array_equal(a, [[2, -0.5, -2]])
+    assert_array_equal(b, [2, 2, -2])
+    assert grads["a"] is a
+    assert a.dtype == dtype
+    assert clip_by_value(grads, 2.0) == 0
+
+
+def test_cutting_entries_turns_the_step_and_one_factor_does_not():
+    by_value, by_norm = np.array([1.0, 4.0]), np.array([1.0, 4.0])
+    clip_by_value({"g": by_value}, 2.0)
+    clip_by_global_norm({"g": by_norm}, 2.0)
+    assert_allclose(by_value[1] / by_value[0], 2)
+    assert_allclose(by_norm[1] / by_norm[0], 4)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_limit_mends_what_is_not_finite(bad):
+    grads = {"a": np.array([3.0, 4.0]), "b": np.array([1.0, bad]), "c": np.array([bad])}
+    with pytest.raises(FloatingPointError, match=r"^b, c is not finite, expected finite gradients"):
+        clip_by_value(grads, 1.0)
+    assert_array_equal(grads["a"], [3.0, 4.0])
+
+
+@pytest.mark.parametrize("limit", [0, -1, np.inf, np.nan])
+def test_the_limit_must_be_a_number_above_zero(limit):
+    with pytest.raises(ValueError, match=r"^limit is .*, expected a finite number above 0"):
+        clip_by_value({"a": np.ones(2)}, limit)

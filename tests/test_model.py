@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 from helpers import (
     ARRANGEMENTS,
+    LAYERS,
     LOSSES,
     assert_close,
     composed_gradients,
     make_model,
     make_problem,
+    make_state,
     measured_gradients,
-    plain_states,
+    named,
+    percent,
+    plain_run,
     problems,
 )
 from hypothesis import given
@@ -21,9 +25,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from rnncourse import RNN, Model, Readout, check_gradients, softmax
 
+
+def plain(p):
+    """The states of a problem's layer, by plain loops."""
+    values = {**p.model.params, **named(p.model.layer, p.state)}
+    return plain_run(p.model.layer, values, p.inputs)
+
+
 # ---------------------------------------------------------------- loss and gradients
 
 
+@percent(60)
 @given(problems())
 def test_gradients_agree_with_complex_steps_and_with_the_equations(p):
     E, grads, state_T = p.model.loss_and_gradients(**p.data, state=p.state)
@@ -34,11 +46,13 @@ def test_gradients_agree_with_complex_steps_and_with_the_equations(p):
     assert_close(grads, {name: measured[name] for name in grads})
     assert set(grads) == set(p.model.params)
     assert E == p.model.loss(**p.data, state=p.state)
-    ends = np.full(len(p.state), len(p.inputs)) if p.lengths is None else p.lengths
-    h = plain_states(p.model.params, p.inputs, p.state)
-    assert_close(state_T, h[ends, np.arange(len(ends))])
+    T, B, _ = p.inputs.shape
+    ends = np.full(B, T) if p.lengths is None else p.lengths
+    _, run = plain(p)
+    assert_close(named(p.model.layer, state_T), {n: s[ends, np.arange(B)] for n, s in run.items()})
 
 
+@percent(60)
 @given(problems())
 def test_gradients_agree_with_finite_differences(p):
     _, grads, _ = p.model.loss_and_gradients(**p.data, state=p.state)
@@ -58,34 +72,33 @@ def test_padding_does_not_matter(p):
         if p.mask is not None:
             p.mask[past] ^= True
     after = p.model.loss_and_gradients(**p.data, state=p.state)
-    assert before[0] == after[0]
-    assert_array_equal(before[2], after[2])
-    for name in before[1]:
-        assert_array_equal(before[1][name], after[1][name])
+    assert_close(before, after, 0)
 
 
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_float32_stays_float32_and_close_to_float64(arrangement, loss):
+def test_float32_stays_float32_and_close_to_float64(layer, arrangement, loss):
     results = []
+    options = {"layer": layer, "arrangement": arrangement, "loss": loss, "ragged": True}
     for dtype in (np.float32, np.float64):
-        p = make_problem(
-            np.random.default_rng(3), arrangement=arrangement, loss=loss, ragged=True, dtype=dtype
-        )
+        p = make_problem(np.random.default_rng(3), dtype=dtype, **options)
         E, grads, state_T = p.model.loss_and_gradients(**p.data, state=p.state)
-        assert {a.dtype for a in (*grads.values(), state_T)} == {np.dtype(dtype)}
+        state_T = named(p.model.layer, state_T)
+        assert {a.dtype for a in (*grads.values(), *state_T.values())} == {np.dtype(dtype)}
         y = p.model.predict(p.x, steps=5 if arrangement == "one-to-many" else None)
         assert y.dtype == dtype
         results.append({**grads, "E": E})
     assert_close(*results, 1e-5)
 
 
-def test_gradients_are_the_callers_own(rng):
+@pytest.mark.parametrize("layer", LAYERS)
+def test_gradients_are_the_callers_own(rng, layer):
     """Clipping or zeroing returned arrays leaves the weights alone."""
-    p = make_problem(rng)
+    p = make_problem(rng, layer=layer)
     before = {n: W.copy() for n, W in p.model.params.items()}
     _, grads, state_T = p.model.loss_and_gradients(**p.data)
-    for a in (*grads.values(), state_T):
+    for a in (*grads.values(), *named(p.model.layer, state_T).values()):
         a[...] = 0
     for name, W in p.model.params.items():
         assert_array_equal(W, before[name])
@@ -98,20 +111,57 @@ def test_gradients_are_the_callers_own(rng):
 def test_predictions_are_what_the_loss_is_taken_over(p):
     steps = len(p.targets) if p.model.arrangement == "one-to-many" else None
     y = p.model.predict(p.x, state=p.state, lengths=p.lengths, steps=steps)
-    h = plain_states(p.model.params, p.inputs, p.state)
+    h, _ = plain(p)
     W = p.model.params
     for t, b, at in p.counted():
-        assert_close(y[at], W["W_hy"] @ h[t + 1, b] + W["b_y"])
+        assert_close(y[at], W["W_hy"] @ h[t, b] + W["b_y"])
     assert (
         y.shape[:-1]
         == (p.targets.shape if p.targets.ndim < 3 else p.targets.shape[:2])[: y.ndim - 1]
     )
 
 
-def test_parameter_count_does_not_depend_on_the_length(rng):
-    model = make_model(3, 5, 2, rng)
-    assert model.parameter_count == 5 * 3 + 5 * 5 + 5 + 2 * 5 + 2
-    assert list(model.params) == ["W_xh", "W_hh", "b_h", "W_hy", "b_y"]
+@given(problems())
+def test_error_signals_are_what_the_layer_is_given(p):
+    """The inputs of every step, and the gradient of the loss for every state by way of y_t."""
+    x, dh = p.model.error_signals(**p.data, state=p.state)
+    T, B, _ = p.inputs.shape
+    inside = np.arange(T)[:, None] < (np.full(B, T) if p.lengths is None else p.lengths)
+    assert_close(x, np.where(inside[..., None], p.inputs, 0), 0)
+    W, h = p.model.params, plain(p)[0]
+    counted, expected = p.counted(), np.zeros(h.shape)
+    for t, b, at in counted:
+        y = W["W_hy"] @ h[t, b] + W["b_y"]
+        if p.model.loss_name == "squared_error":
+            delta_y = y - p.targets[at]
+        else:
+            delta_y = softmax(y) - np.eye(len(y))[p.targets[at]]
+        expected[t, b] = W["W_hy"].T @ delta_y
+    if p.model.reduction == "mean":
+        expected /= len(counted)
+    assert_close(dh, expected)
+    # Sent back through the layer, they are the gradients of the loss.
+    _, _, trace = p.model.layer.forward(x, p.state, p.lengths)
+    _, grads, _ = p.model.loss_and_gradients(**p.data, state=p.state)
+    layer_grads = p.model.layer.backward(trace, dh)[2]
+    assert_close(layer_grads, {name: grads[name] for name in layer_grads})
+
+
+@pytest.mark.parametrize(
+    ("layer", "count"),
+    [
+        ("RNN", 5 * 3 + 5 * 5 + 5),
+        ("LSTM", 4 * (5 * 3 + 5 * 5 + 5)),
+        ("stack", 4 * (6 * 3 + 6 * 6 + 6) + 5 * 6 + 5 * 5 + 5),
+    ],
+)
+def test_parameter_count_does_not_depend_on_the_length(rng, layer, count):
+    model = make_model(3, 5, 2, rng, layer=layer)
+    assert model.parameter_count == count + 2 * 5 + 2
+    own = ["W_xh", "W_hh", "b_h"]
+    if layer == "stack":
+        own = [f"layer{n}.{name}" for n in (1, 2) for name in own]
+    assert list(model.params) == [*own, "W_hy", "b_y"]
 
 
 def test_the_model_shares_its_parts_parameters(rng):
@@ -123,8 +173,9 @@ def test_the_model_shares_its_parts_parameters(rng):
     assert_allclose(model.predict(np.zeros((1, 1, 2))), 1 + 3 * np.tanh(1))
 
 
-def test_parameters_are_written_in_place_and_not_replaced(rng):
-    model = make_model(2, 3, 2, rng)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_parameters_are_written_in_place_and_not_replaced(rng, layer):
+    model = make_model(2, 3, 2, rng, layer=layer)
     for owner in (model, model.layer, model.readout):
         for name in owner.params:
             with pytest.raises(TypeError, match="does not support item assignment"):
@@ -134,15 +185,15 @@ def test_parameters_are_written_in_place_and_not_replaced(rng):
 # ---------------------------------------------------------------- generation
 
 
-@pytest.fixture
-def writer(rng):
-    return make_model(4, 6, 4, rng, scale=1.5)
+@pytest.fixture(params=LAYERS)
+def writer(rng, request):
+    return make_model(4, 6, 4, rng, layer=request.param, scale=1.5)
 
 
 @pytest.mark.parametrize("primed", [False, True])
 def test_greedy_generation_equals_a_manual_loop(writer, rng, primed):
     x = np.eye(4)[rng.integers(4, size=(3, 2))]
-    state = rng.normal(size=(2, 6)) if primed else None
+    state = make_state(writer.layer, 2, rng) if primed else None
     made = writer.generate(x, 5, state=state)
     assert made.shape == (5, 2)
     for k in range(5):
@@ -151,9 +202,10 @@ def test_greedy_generation_equals_a_manual_loop(writer, rng, primed):
         x = np.concatenate([x, np.eye(4)[label][None]])
 
 
-def test_generation_with_a_squared_error_feeds_values_back(rng):
-    model = make_model(3, 5, 3, rng, loss="squared_error")
-    x, state = rng.normal(size=(2, 4, 3)), rng.normal(size=(4, 5))
+@pytest.mark.parametrize("layer", LAYERS)
+def test_generation_with_a_squared_error_feeds_values_back(rng, layer):
+    model = make_model(3, 5, 3, rng, layer=layer, loss="squared_error")
+    x, state = rng.normal(size=(2, 4, 3)), make_state(model.layer, 4, rng)
     made = model.generate(x, 3, state=state)
     assert made.shape == (3, 4, 3)
     for k in range(3):
@@ -320,9 +372,10 @@ def test_a_model_says_what_it_cannot_be_made_of(rng, options, message):
         Model(RNN(2, 3, rng=rng), Readout(3, 2, rng=rng, dtype=np.float32))
 
 
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-def test_a_copy_computes_the_same_and_shares_nothing(rng, copied):
-    model, x = make_model(2, 3, 2, rng=rng), rng.normal(size=(4, 2, 2))
+def test_a_copy_computes_the_same_and_shares_nothing(rng, layer, copied):
+    model, x = make_model(2, 3, 2, rng, layer=layer), rng.normal(size=(4, 2, 2))
     before = model.predict(x)
     twin = copied(model)
     assert_array_equal(twin.predict(x), before)

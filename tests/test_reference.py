@@ -4,19 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import assert_close
+from helpers import assert_close, part
 
-from rnncourse import RNN, SGD, Adam, Model, Readout, RMSprop
+from rnncourse import LSTM, RNN, SGD, Adam, Model, Readout, RMSprop, Stack
 
 FILE = Path(__file__).with_name("reference") / "torch.npz"
 SAVED = np.load(FILE, allow_pickle=False)
-# name: loss, reduction
+# name: layer, number of layers, loss, reduction
 CASES = {
-    "many": ("cross_entropy", "mean"),
-    "ragged": ("cross_entropy", "mean"),
-    "ragged-squared": ("squared_error", "sum"),
-    "one": ("squared_error", "mean"),
-    "long": ("squared_error", "mean"),
+    "many": ("RNN", 1, "cross_entropy", "mean"),
+    "ragged": ("RNN", 1, "cross_entropy", "mean"),
+    "ragged-squared": ("RNN", 1, "squared_error", "sum"),
+    "one": ("RNN", 1, "squared_error", "mean"),
+    "long": ("RNN", 1, "squared_error", "mean"),
+    "two": ("RNN", 2, "squared_error", "mean"),
+    "lstm-many": ("LSTM", 1, "squared_error", "mean"),
+    "lstm-ragged": ("LSTM", 1, "cross_entropy", "mean"),
+    "lstm-one": ("LSTM", 1, "squared_error", "sum"),
+    "lstm-long": ("LSTM", 1, "cross_entropy", "mean"),
+    "lstm-two": ("LSTM", 2, "cross_entropy", "sum"),
 }
 OPTIMIZERS = {
     "SGD": SGD(0.1),
@@ -25,30 +31,52 @@ OPTIMIZERS = {
 }
 
 
-def part(prefix):
-    return {n.removeprefix(prefix): SAVED[n] for n in SAVED.files if n.startswith(prefix)}
+def saved(prefix):
+    return part({n: SAVED[n] for n in SAVED.files if n.startswith(prefix)}, prefix)
 
 
-def run(given, loss, reduction):
+def as_state(layer, layers, arrays):
+    """A state of this package from arrays (layers, B, H): h, and c for an LSTM."""
+    each = [tuple(a[k] for a in arrays) if layer == "LSTM" else arrays[0][k] for k in range(layers)]
+    return tuple(each) if layers > 1 else each[0]
+
+
+def as_arrays(layer, layers, state):
+    """The inverse of `as_state`."""
+    each = state if layers > 1 else (state,)
+    if layer == "RNN":
+        each = [(own,) for own in each]
+    return dict(zip("hc", map(np.array, zip(*each, strict=True)), strict=False))
+
+
+def run(given, layer, layers, loss, reduction):
     """Return what reference/make_reference.py computes, with this package."""
     _, _, D = given["x"].shape
     O, H = given["W_hy"].shape
-    rng = np.random.default_rng(0)
-    model = Model(RNN(D, H, rng=rng), Readout(H, O, rng=rng), loss=loss, reduction=reduction)
+    rng, kind = np.random.default_rng(0), {"RNN": RNN, "LSTM": LSTM}[layer]
+    each = [kind(H if k else D, H, rng=rng) for k in range(layers)]
+    recurrent = Stack(*each) if layers > 1 else each[0]
+    model = Model(recurrent, Readout(H, O, rng=rng), loss=loss, reduction=reduction)
     model.load_params({name: given[name] for name in model.params})
-    options = {"state": given["state"], "lengths": given["lengths"]}
-    h, state_T, trace = model.layer.forward(given["x"], **options)
+    parts = "hc" if layer == "LSTM" else "h"
+    start, outer = (
+        as_state(layer, layers, [given[name.format(part)] for part in parts])
+        for name in ("{}_0", "d{}_T")
+    )
+    options = {"state": start, "lengths": given["lengths"]}
+    h, state_T, trace = recurrent.forward(given["x"], **options)
     y = model.readout.forward(h)
     E, grads, state_T_2 = model.loss_and_gradients(given["x"], given["targets"], **options)
     assert_close(state_T_2, state_T)
     # The model gives no gradient for x and state, and takes none for state_T: add them.
-    dh = np.zeros_like(h)
-    dx, dstate, from_state = model.layer.backward(trace, dh, given["dstate_T"])
     dread = mean_or_sum(y, given, loss, reduction) @ given["W_hy"]
-    dx_2, dstate_2, _ = model.layer.backward(trace, dread)
-    total = {name: grads[name] + from_state.get(name, 0) for name in grads}
-    total |= {"x": dx + dx_2, "state": dstate + dstate_2}
-    return {"h": h, "state_T": state_T, "y": y, "E": E} | {f"d{n}": g for n, g in total.items()}
+    dx, dstate, layer_grads = recurrent.backward(trace, dread, outer)
+    _, _, without = recurrent.backward(trace, dread)
+    assert_close(without, {name: grads[name] for name in without})
+    results = {"h": h, "y": y, "E": E}
+    results |= {f"{p}_T": a for p, a in as_arrays(layer, layers, state_T).items()}
+    results |= {f"d{p}_0": a for p, a in as_arrays(layer, layers, dstate).items()}
+    return results | {f"d{n}": g for n, g in {**grads, **layer_grads, "x": dx}.items()}
 
 
 def mean_or_sum(y, given, loss, reduction):
@@ -65,15 +93,15 @@ def mean_or_sum(y, given, loss, reduction):
 def test_the_file_says_where_it_comes_from():
     assert SAVED["torch_version"].item()[0].isdigit()
     assert SAVED["seed"] == 2024
-    assert FILE.stat().st_size < 100_000
+    assert FILE.stat().st_size < 120_000
     named = {n.split("/")[0] for n in SAVED.files if "/" in n}
     assert named == {*CASES, "optim"}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_and_gradients(name):
-    results = run(part(f"{name}/given/"), *CASES[name])
-    assert_close(results, part(f"{name}/torch/"), 1e-12)
+    results = run(saved(f"{name}/given/"), *CASES[name])
+    assert_close(results, saved(f"{name}/torch/"), 1e-12)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -6,10 +6,11 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from helpers import ARRANGEMENTS, LOSSES, assert_close, make_problem
+from helpers import ARRANGEMENTS, LAYERS, LOSSES, assert_close, make_problem
 from numpy.testing import assert_array_equal
 
 from rnncourse import (
+    LSTM,
     RNN,
     SGD,
     Adam,
@@ -17,6 +18,7 @@ from rnncourse import (
     Model,
     Readout,
     RMSprop,
+    Stack,
     TrainingDiverged,
     fit,
     global_norm,
@@ -27,6 +29,7 @@ KINDS = {
     "RMSprop": lambda: RMSprop(0.05),
     "Adam": lambda: Adam(0.05),
 }
+each_layer = pytest.mark.parametrize("layer", LAYERS)
 
 
 def weights(model):
@@ -47,13 +50,15 @@ def assert_same(model, before):
 # ---------------------------------------------------------------- one epoch, step by step
 
 
+@each_layer
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("batch_size", [None, 3])
-def test_an_epoch_equals_a_manual_loop(arrangement, ragged, batch_size):
+def test_an_epoch_equals_a_manual_loop(layer, arrangement, ragged, batch_size):
     """Batches, their lengths and masks are the shuffled sequences, each once."""
     first = arrangement == "many-to-one"
     options = {"B": 7, "arrangement": arrangement, "ragged": ragged, "masked": not first}
+    options["layer"] = layer
     p, twin = (make_problem(np.random.default_rng(4), **options) for _ in range(2))
     history = run(p, batch_size=batch_size, epochs=2)
 
@@ -96,9 +101,10 @@ def test_a_batch_runs_as_far_as_its_longest_sequence(rng, monkeypatch):
     assert sorted(steps[4:]) == [1, 2, 3, 6]  # the first four look for what does not fit
 
 
-def test_truncation_carries_the_state_and_updates_after_each_chunk(rng):
-    p = make_problem(rng, T=7, B=2, loss="squared_error")
-    twin = make_problem(np.random.default_rng(7), T=7, B=2, loss="squared_error")
+@each_layer
+def test_truncation_carries_the_state_and_updates_after_each_chunk(layer):
+    options = {"T": 7, "B": 2, "loss": "squared_error", "layer": layer}
+    p, twin = (make_problem(np.random.default_rng(7), **options) for _ in range(2))
     history = run(p, truncate=3)
     order, state = np.random.default_rng(0).permutation(2), None
     for t in range(0, 7, 3):
@@ -123,14 +129,14 @@ def test_clipping_bounds_the_step_and_history_keeps_the_norm_before(rng):
         assert_close(moved[name], grads[name] * 1e-3 / global_norm(grads))
 
 
-def test_a_batch_or_chunk_that_the_mask_empties_makes_no_update():
+@each_layer
+def test_a_batch_or_chunk_that_the_mask_empties_makes_no_update(layer):
     """As when a network reads first and answers later."""
-    p = make_problem(np.random.default_rng(1), T=6, B=2)
+    p, twin = (make_problem(np.random.default_rng(1), T=6, B=2, layer=layer) for _ in range(2))
     late = np.arange(6)[:, None] >= np.array([4, 4])
     chunked = run(p, mask=late, truncate=2)
     assert len(chunked.gradient_norm) == 1
     # The state was carried through: the update is that of the last chunk after the first two.
-    twin = make_problem(np.random.default_rng(1), T=6, B=2)
     order = np.random.default_rng(0).permutation(2)
     _, state, _ = twin.model.layer.forward(twin.x[:4, order])
     _, grads, _ = twin.model.loss_and_gradients(
@@ -177,10 +183,16 @@ def last_sign(rng, n):
     return x, (x[0, :, 0] * x[1, :, 0] > 0).astype(int)
 
 
+@each_layer
 @pytest.mark.parametrize("seed", range(3))
-def test_a_task_that_needs_memory_is_learned(seed):
+def test_a_task_that_needs_memory_is_learned(layer, seed):
     rng = np.random.default_rng(seed)
-    model = Model(RNN(1, 16, rng=rng), Readout(16, 2, rng=rng), arrangement="many-to-one")
+    recurrent = {
+        "RNN": lambda: RNN(1, 16, rng=rng),
+        "LSTM": lambda: LSTM(1, 16, rng=rng),
+        "stack": lambda: Stack(LSTM(1, 10, rng=rng), RNN(10, 16, rng=rng)),
+    }[layer]()
+    model = Model(recurrent, Readout(16, 2, rng=rng), arrangement="many-to-one")
     x, labels = last_sign(rng, 64)
     history = fit(
         model, x, labels, epochs=150, optimizer=Adam(0.02), rng=rng, clip_norm=1.0, progress=False
@@ -191,9 +203,10 @@ def test_a_task_that_needs_memory_is_learned(seed):
     assert (model.predict(x).argmax(-1) == labels).all()
 
 
+@each_layer
 @pytest.mark.parametrize("kind", KINDS)
-def test_training_in_float32_stays_in_float32(kind, rng):
-    p = make_problem(rng, loss="squared_error", O=2, dtype=np.float32)
+def test_training_in_float32_stays_in_float32(layer, kind, rng):
+    p = make_problem(rng, loss="squared_error", O=2, layer=layer, dtype=np.float32)
     history = run(p, epochs=30, optimizer=KINDS[kind](), clip_norm=1.0)
     assert {W.dtype for W in p.model.params.values()} == {np.dtype(np.float32)}
     assert history.loss[-1] < history.loss[0]
@@ -270,6 +283,7 @@ def outcome(model, optimizer, rng, history):
     ]
 
 
+@each_layer
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "options",
@@ -279,10 +293,12 @@ def outcome(model, optimizer, rng, history):
         {"validation": held_out(), "patience": 3, "batch_size": 2},
     ],
 )
-def test_an_interrupted_run_resumes_exactly(tmp_path, kind, options):
+def test_an_interrupted_run_resumes_exactly(tmp_path, layer, kind, options):
+    def problem(seed):
+        return make_problem(np.random.default_rng(seed), B=5, layer=layer)
+
     def fresh():
-        p = make_problem(np.random.default_rng(3), B=5)
-        return p, KINDS[kind](), np.random.default_rng(8)
+        return problem(3), KINDS[kind](), np.random.default_rng(8)
 
     def train(start, epochs, **more):
         p, optimizer, rng = start
@@ -293,12 +309,12 @@ def test_an_interrupted_run_resumes_exactly(tmp_path, kind, options):
     for stop in (1, 4):
         path = tmp_path / f"{stop}.npz"
         train(fresh(), stop, checkpoint=path)
-        stranger = make_problem(np.random.default_rng(99), B=5)
+        stranger = problem(99)
         stranger.x, stranger.targets = fresh()[0].x, fresh()[0].targets
         resumed = (stranger, KINDS[kind](), np.random.default_rng(77))
         assert train(resumed, 12, checkpoint=path, resume=True) == whole
         # Once more: there is nothing left to do, and nothing changes.
-        again = (make_problem(np.random.default_rng(98), B=5), KINDS[kind](), resumed[2])
+        again = (problem(98), KINDS[kind](), resumed[2])
         again[0].x, again[0].targets = stranger.x, stranger.targets
         assert train(again, 12, checkpoint=path, resume=True) == whole
 
@@ -450,6 +466,45 @@ def test_an_infinite_gradient_at_a_saturated_neuron_stops_the_run(rng):
     p.targets[...] = 1e120
     with pytest.raises(TrainingDiverged, match="the gradient norm is nan"):
         run(p)
+
+
+@pytest.mark.parametrize(
+    ("clip_norm", "reason", "advice"),
+    [
+        (None, "the gradient norm is nan", "or clip the gradient: clip_norm=1.0"),
+        (1.0, "W_xh, W_hh, b_h is not finite", "or a smaller clip_norm (now 1)"),
+    ],
+)
+def test_a_gradient_that_explodes_in_an_lstm_stops_the_run(rng, clip_norm, reason, advice):
+    """Near h = c = 0 each step back multiplies it by about ¼ W_hh,g, here 10³⁰."""
+    model = Model(LSTM(1, 2, rng=rng), Readout(2, 1, rng=rng), loss="squared_error")
+    model.layer.load_params({name: 0 * W for name, W in model.layer.params.items()})
+    np.fill_diagonal(model.layer.gate("g")["W_hh"], 4e30)
+    # The first chunk is read at once, from a shut output gate: the readout alone learns. The second
+    # is read after eleven more steps.
+    model.layer.gate("o")["W_xh"][...] = -1
+    x, targets, mask = np.zeros((24, 1, 1)), np.ones((24, 1, 1)), np.zeros((24, 1), bool)
+    x[0], mask[[0, 23]] = 1e3, True
+    twin = copy.deepcopy(model)
+    options = {"epochs": 1, "clip_norm": clip_norm, "progress": False, "optimizer": SGD(0.1)}
+    good = fit(twin, x[:12], targets[:12], mask=mask[:12], rng=rng, **options)
+    (before,) = good.gradient_norm
+    assert before == 1
+    with pytest.raises(TrainingDiverged) as caught:
+        fit(model, x, targets, mask=mask, truncate=12, rng=rng, **options)
+    message = str(caught.value)
+    for part in (
+        "training stopped in epoch 1 at update 2",
+        reason,
+        "The gradient norm of the update before was 1.",
+        "The model keeps its weights of the last good update",
+        "Try a smaller learning_rate (now 0.1)",
+        advice,
+    ):
+        assert part in message
+    assert_same(model, weights(twin))
+    assert model.params["b_y"] == 0.1
+    assert caught.value.history.gradient_norm == [before]
 
 
 def test_too_large_a_learning_rate_is_survived(rng):

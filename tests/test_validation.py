@@ -8,10 +8,13 @@ from rnncourse.validation import (
     NotFiniteError,
     boolean_array,
     copy_params,
+    error_signals,
     real_array,
     require_choice,
     require_finite,
+    require_number,
     require_size,
+    sequences,
     whole_numbers,
 )
 
@@ -95,3 +98,52 @@ def test_parameters_are_copied_all_or_none():
     with pytest.raises(ValueError, match="b has shape"):
         copy_params(params, {"A": [0, 0], "b": [1, 2]})
     assert_array_equal(params["A"], [1, 2])
+
+
+@pytest.mark.parametrize("value", [0, -3, 2.5, np.float32(0.5), np.int8(4)])
+def test_a_number_is_any_finite_real(value):
+    assert require_number("bias", value) == value
+    assert type(require_number("bias", value)) is float
+
+
+@pytest.mark.parametrize("value", [True, "1", None, 1j, [1.0], np.ones(1)])
+def test_what_is_no_number_is_refused(value):
+    with pytest.raises(TypeError, match=r"bias is .*, expected a number$"):
+        require_number("bias", value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_number_is_finite(value):
+    with pytest.raises(ValueError, match=f"bias is {value}, expected a finite number$"):
+        require_number("bias", value)
+
+
+def test_sequences_are_cleared_past_their_ends():
+    given = np.arange(12.0).reshape(3, 2, 2)
+    given[2, 0] = np.nan
+    x, lengths, inside = sequences(given, [2, 3], 2, np.dtype(np.float32))
+    assert_array_equal(x[2, 0], 0)
+    assert_array_equal(np.delete(x.reshape(6, 2), 4, 0), np.delete(given.reshape(6, 2), 4, 0))
+    assert x.dtype == np.float32
+    assert_array_equal(lengths, [2, 3])
+    assert_array_equal(inside, [[True, True], [True, True], [False, True]])
+    assert np.isnan(given[2, 0]).all()  # the caller's own array is left alone
+
+
+def test_sequences_of_one_length_need_no_mask():
+    x, lengths, inside = sequences([[[1, 2], [3, 4]]], None, 2, np.dtype(float))
+    assert_array_equal(x, [[[1, 2], [3, 4]]])
+    assert_array_equal(lengths, [1, 1])
+    assert inside is None
+    assert x.dtype == np.float64
+
+
+def test_error_signals_are_cleared_past_the_ends():
+    inside = np.array([[True, True], [False, True]])
+    dh = np.array([[[1.0], [2.0]], [[np.inf], [4.0]]])
+    cleared = error_signals(dh, (2, 2, 1), inside, np.dtype(np.float32))
+    assert_array_equal(cleared[..., 0], [[1, 2], [0, 4]])
+    assert cleared.dtype == np.float32
+    assert np.isinf(dh[1, 0])
+    with pytest.raises(NotFiniteError, match=r"dh contains NaN or infinity: 1 of 4 .*\(1, 0, 0\)"):
+        error_signals(dh, (2, 2, 1), None, np.dtype(float))

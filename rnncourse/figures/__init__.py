@@ -3,6 +3,8 @@
 Needs matplotlib (``pip install rnncourse[plot]``).
 """
 
+from .gates import CELL, cell_paths, conveyor, lstm_cell
+from .gradients import circle_images, gradient_chain
 from .paths import chain_rule, kept_paths
 from .structure import (
     ARRANGEMENTS,
@@ -42,6 +44,7 @@ __all__ = [
     "ARRANGEMENTS",
     "BLUE",
     "CARD",
+    "CELL",
     "ERROR",
     "GREEN",
     "HIDDEN",
@@ -59,14 +62,19 @@ __all__ = [
     "arrow",
     "beliefs",
     "canvas",
+    "cell_paths",
     "chain_rule",
+    "circle_images",
     "cobweb",
     "compact_folded",
     "confusion",
+    "conveyor",
     "digits",
     "folded",
+    "gradient_chain",
     "kept_paths",
     "loop",
+    "lstm_cell",
     "node",
     "unrolled",
     "use_style",

@@ -14,13 +14,19 @@ from numpy.typing import NDArray
 
 FILE = Path(__file__).with_name("torch.npz")
 
-# name: (T, B, D, H, O, ragged, loss, reduction)
+# name: (T, B, D, H, O, ragged), (layer, number of layers, loss, reduction)
 CASES = {
-    "many": (6, 4, 3, 5, 3, False, "cross_entropy", "mean"),
-    "ragged": (7, 5, 2, 4, 3, True, "cross_entropy", "mean"),
-    "ragged-squared": (5, 3, 2, 3, 2, True, "squared_error", "sum"),
-    "one": (1, 1, 1, 1, 1, False, "squared_error", "mean"),
-    "long": (40, 1, 1, 6, 2, False, "squared_error", "mean"),
+    "many": ((6, 4, 3, 5, 3, False), ("RNN", 1, "cross_entropy", "mean")),
+    "ragged": ((7, 5, 2, 4, 3, True), ("RNN", 1, "cross_entropy", "mean")),
+    "ragged-squared": ((5, 3, 2, 3, 2, True), ("RNN", 1, "squared_error", "sum")),
+    "one": ((1, 1, 1, 1, 1, False), ("RNN", 1, "squared_error", "mean")),
+    "long": ((40, 1, 1, 6, 2, False), ("RNN", 1, "squared_error", "mean")),
+    "two": ((5, 3, 2, 4, 2, True), ("RNN", 2, "squared_error", "mean")),
+    "lstm-many": ((6, 4, 3, 5, 3, False), ("LSTM", 1, "squared_error", "mean")),
+    "lstm-ragged": ((7, 5, 2, 4, 3, True), ("LSTM", 1, "cross_entropy", "mean")),
+    "lstm-one": ((1, 1, 1, 1, 1, False), ("LSTM", 1, "squared_error", "sum")),
+    "lstm-long": ((60, 1, 1, 6, 2, False), ("LSTM", 1, "cross_entropy", "mean")),
+    "lstm-two": ((6, 4, 2, 3, 3, True), ("LSTM", 2, "cross_entropy", "sum")),
 }
 OPTIMIZERS = {
     "SGD": (torch.optim.SGD, {"lr": 0.1}),
@@ -29,33 +35,70 @@ OPTIMIZERS = {
 }
 
 
+def shapes(
+    T: int, B: int, D: int, H: int, O: int, layer: str, layers: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every weight and array by name; W_xh etc. are layer1.W_xh in a stack."""
+    rows = 4 * H if layer == "LSTM" else H
+    result: dict[str, tuple[int, ...]] = {}
+    for k in range(layers):
+        prefix = f"layer{k + 1}." if layers > 1 else ""
+        result[f"{prefix}W_xh"] = (rows, H if k else D)
+        result[f"{prefix}W_hh"] = (rows, H)
+        result[f"{prefix}b_h"] = (rows,)
+    result |= {"W_hy": (O, H), "b_y": (O,), "x": (T, B, D), "targets": (T, B, O)}
+    # Initial states, and what reaches the final ones from outside.
+    for part in "hc" if layer == "LSTM" else "h":
+        result |= {f"{part}_0": (layers, B, H), f"d{part}_T": (layers, B, H)}
+    return result
+
+
 def case(name: str, seed: int) -> dict[str, NDArray]:
     """Draw weights and data for one of `CASES`."""
-    T, B, D, H, O, ragged, loss, _ = CASES[name]
+    (T, B, D, H, O, ragged), (layer, layers, loss, _) = CASES[name]
     rng = np.random.default_rng(seed)
-    shapes = {"W_xh": (H, D), "W_hh": (H, H), "b_h": (H,), "W_hy": (O, H), "b_y": (O,)}
-    shapes |= {"x": (T, B, D), "state": (B, H), "dstate_T": (B, H), "targets": (T, B, O)}
-    drawn = {n: rng.normal(size=s) / (2 if n == "W_hh" else 1) for n, s in shapes.items()}
+    drawn = {
+        n: rng.normal(size=s) / (2 if n.endswith("W_hh") else 1)
+        for n, s in shapes(T, B, D, H, O, layer, layers).items()
+    }
     if loss == "cross_entropy":
         drawn["targets"] = rng.integers(O, size=(T, B))
     drawn["lengths"] = rng.integers(1, T + 1, B) if ragged else np.full(B, T)
     return drawn
 
 
-def run(given: dict[str, NDArray], loss: str, reduction: str) -> dict[str, NDArray]:
-    """Return outputs of `torch.nn.RNN` and gradients of E = loss + Σ state_T ⊙ dstate_T."""
+def run(
+    given: dict[str, NDArray], layer: str, layers: int, loss: str, reduction: str
+) -> dict[str, NDArray]:
+    """Return outputs of `torch.nn.RNN` or `LSTM`, and gradients of E = loss + Σ s_T ⊙ ds_T.
+
+    s_T stands for every final state.
+    """
     T, _, D = given["x"].shape
-    H = len(given["b_h"])
-    leaf = {n: torch.tensor(given[n], requires_grad=True) for n in ("W_hy", "b_y", "x", "state")}
-    rnn = torch.nn.RNN(D, H, dtype=torch.float64)
+    parts = "hc" if layer == "LSTM" else "h"
+    leaf = {
+        n: torch.tensor(given[n], requires_grad=True)
+        for n in ("W_hy", "b_y", "x", *(f"{part}_0" for part in parts))
+    }
+    rnn = getattr(torch.nn, layer)(
+        D, given["h_0"].shape[-1], num_layers=layers, dtype=torch.float64
+    )
+    weights = {}
+    for k in range(layers):
+        prefix = f"layer{k + 1}." if layers > 1 else ""
+        weights[f"{prefix}W_xh"] = getattr(rnn, f"weight_ih_l{k}")
+        weights[f"{prefix}W_hh"] = getattr(rnn, f"weight_hh_l{k}")
+        weights[f"{prefix}b_h"] = getattr(rnn, f"bias_ih_l{k}")
+        with torch.no_grad():
+            getattr(rnn, f"bias_hh_l{k}").zero_()
     with torch.no_grad():
-        rnn.weight_ih_l0.copy_(torch.tensor(given["W_xh"]))
-        rnn.weight_hh_l0.copy_(torch.tensor(given["W_hh"]))
-        rnn.bias_ih_l0.copy_(torch.tensor(given["b_h"]))
-        rnn.bias_hh_l0.zero_()
+        for n, w in weights.items():
+            w.copy_(torch.tensor(given[n]))
     lengths = torch.tensor(given["lengths"])
     packed = torch.nn.utils.rnn.pack_padded_sequence(leaf["x"], lengths, enforce_sorted=False)
-    out, state_T = rnn(packed, leaf["state"][None])
+    start = (leaf["h_0"], leaf["c_0"]) if layer == "LSTM" else leaf["h_0"]
+    out, end = rnn(packed, start)
+    final = dict(zip(parts, end if layer == "LSTM" else (end,), strict=True))
     h, _ = torch.nn.utils.rnn.pad_packed_sequence(out, total_length=T)
     y = torch.nn.functional.linear(h, leaf["W_hy"], leaf["b_y"])
     inside = torch.arange(T)[:, None] < lengths
@@ -65,15 +108,10 @@ def run(given: dict[str, NDArray], loss: str, reduction: str) -> dict[str, NDArr
     else:
         E = 0.5 * torch.nn.functional.mse_loss(y[inside], targets[inside], reduction="sum")
         E = E / inside.sum() if reduction == "mean" else E
-    (E + (state_T[0] * torch.tensor(given["dstate_T"])).sum()).backward()
-    gradients = {
-        "W_xh": rnn.weight_ih_l0.grad,
-        "W_hh": rnn.weight_hh_l0.grad,
-        "b_h": rnn.bias_ih_l0.grad,
-        **{n: w.grad for n, w in leaf.items()},
-    }
-    results = {"h": h, "state_T": state_T[0], "y": y, "E": E}
-    results |= {f"d{n}": g for n, g in gradients.items()}
+    outer = sum((s * torch.tensor(given[f"d{part}_T"])).sum() for part, s in final.items())
+    (E + outer).backward()
+    results = {"h": h, "y": y, "E": E, **{f"{part}_T": s for part, s in final.items()}}
+    results |= {f"d{n}": w.grad for n, w in {**weights, **leaf}.items()}
     return {n: r.detach().numpy() for n, r in results.items()}
 
 
@@ -102,7 +140,7 @@ def main() -> None:
     arrays = {"torch_version": np.array(str(torch.__version__)), "seed": np.array(2024)}
     for i, name in enumerate(CASES):
         given = case(name, 2024 + i)
-        results = run(given, *CASES[name][-2:])
+        results = run(given, *CASES[name][1])
         arrays |= {f"{name}/given/{n}": a for n, a in given.items()}
         arrays |= {f"{name}/torch/{n}": a for n, a in results.items()}
     rng = np.random.default_rng(2024)

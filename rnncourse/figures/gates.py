@@ -1,0 +1,286 @@
+"""The drawings of chapter 4: the LSTM cell, its memory as a conveyor, its ways back."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
+
+from ..validation import require_choice
+from .style import (
+    CARD,
+    ERROR,
+    HIDDEN,
+    INK,
+    INPUT,
+    ORANGE,
+    PURPLE,
+    QUIET,
+    Point,
+    arrow,
+    canvas,
+    node,
+)
+
+CELL = PURPLE  # the memory cell, in every drawing and plot of the chapter
+
+
+def lstm_cell() -> Figure:
+    """Draw one step of an LSTM: the memory cell along the top, the hidden state along the bottom,
+    and the four gates between them.
+    """
+    fig, ax = canvas(8.0, 5.7, 0.68)
+    top, gates, bus = 4.55, 2.0, 1.0
+    f, i, g, o, out = 1.95, 3.1, 4.2, 5.35, 6.5
+    frame = (1.05, 0.62), 6.0, 4.5
+    ax.add_patch(Rectangle(*frame, facecolor="#ffffff", edgecolor=QUIET, linewidth=1.2, zorder=0))
+
+    # The memory cell: straight through, scaled by f, with i ⊙ g added.
+    _wire(ax, [(0.75, top), (f - 0.26, top)], CELL, 3.4)
+    _wire(ax, [(f + 0.26, top), (g - 0.26, top)], CELL, 3.4)
+    _wire(ax, [(g + 0.26, top), (7.45, top)], CELL, 3.4)
+    ax.text(0.4, top, "$c_{t-1}$", ha="center", va="center", fontsize=14)
+    ax.text(7.7, top, "$c_t$", ha="center", va="center", fontsize=14)
+
+    # The hidden state and the input, side by side to all four gates.
+    _wire(ax, [(0.75, bus), (o, bus), (o, gates - 0.33)], HIDDEN)
+    for x in (f, i, g):
+        _wire(ax, [(x, bus), (x, gates - 0.33)], HIDDEN)
+    _wire(ax, [(1.4, 0.4), (1.4, bus)], INPUT, head=False)
+    ax.plot(1.4, bus, "o", color=INPUT, markersize=6, zorder=4)
+    ax.text(0.4, bus, "$h_{t-1}$", ha="center", va="center", fontsize=14)
+    ax.text(1.4, 0.2, "$x_t$", ha="center", va="center", fontsize=14)
+
+    _wire(ax, [(f, gates + 0.33), (f, top - 0.26)])
+    _wire(ax, [(i, gates + 0.33), (i, 3.4), (g - 0.26, 3.4)])
+    _wire(ax, [(g, gates + 0.33), (g, 3.4 - 0.26)])
+    _wire(ax, [(g, 3.4 + 0.26), (g, top - 0.26)])
+    _wire(ax, [(o, gates + 0.33), (o, 2.85), (out - 0.26, 2.85)])
+    _wire(ax, [(out, top), (out, 3.98)], CELL)
+    _wire(ax, [(out, 3.42), (out, 2.85 + 0.26)], CELL)
+    _wire(ax, [(out, 2.85 - 0.26), (out, bus), (7.45, bus)], HIDDEN)
+    _wire(ax, [(out, bus), (out, 0.4)], HIDDEN)
+    ax.text(7.7, bus, "$h_t$", ha="center", va="center", fontsize=14)
+    ax.text(out, 0.2, "to $y_t$", ha="center", va="center", fontsize=12)
+
+    for x, letter, rule in ((f, "f", r"$\sigma$"), (i, "i", r"$\sigma$"), (o, "o", r"$\sigma$")):
+        _box(ax, (x, gates), rule, ORANGE)
+        ax.text(x + 0.13, gates + 0.56, f"${letter}_t$", fontsize=13, va="center")
+    _box(ax, (g, gates), "tanh", INK)
+    ax.text(g + 0.13, gates + 0.56, "$g_t$", fontsize=13, va="center")
+    _box(ax, (out, 3.7), "tanh", INK)
+    for at, sign in (((f, top), "⊙"), ((g, top), "+"), ((g, 3.4), "⊙"), ((out, 2.85), "⊙")):
+        _sign(ax, at, sign)
+    ax.text(4.05, 5.4, "memory cell", ha="center", va="center", fontsize=12, color=QUIET)
+    ax.text(4.05, 0.2, "hidden state", ha="center", va="center", fontsize=12, color=QUIET)
+    words = ((f, "forget"), (i, "input"), (g, "candidate"), (o, "output"))
+    for x, word in words:
+        ax.text(x, 0.78, word, ha="center", va="center", fontsize=10, color=QUIET)
+    return fig
+
+
+def conveyor(
+    gates: Mapping[str, Sequence[float]], c: Sequence[float], h: Sequence[float]
+) -> Figure:
+    """Draw the memory of one unit as a conveyor with valves, step by step.
+
+    The belt c runs along the top and passes the forget valve of each step. The input valve lets
+    the candidate up onto the belt; the output valve lets the memory down to the hidden state. The
+    more a valve is open, the fuller it is drawn and the thicker the pipe behind it.
+
+    Parameters
+    ----------
+    gates : mapping from "f", "i", "o" and "g" to T values
+        Those of f, i and o from 0 to 1.
+    c, h : T + 1 values and T values
+        The memory before the first step and after each, and the hidden state after each.
+
+    Raises
+    ------
+    ValueError
+        A gate missing, lengths that do not fit, or a valve outside 0..1.
+    """
+    if set(gates) != set("fiog"):
+        raise ValueError(f"gates has {sorted(gates)}, expected ['f', 'g', 'i', 'o']")
+    T = len(h)
+    if T < 1:
+        raise ValueError("h is empty, expected at least one step")
+    if len(c) != T + 1:
+        raise ValueError(f"c has {len(c)} values, expected {T + 1}, one more than h")
+    for q, values in gates.items():
+        if len(values) != T:
+            raise ValueError(f"gates[{q!r}] has {len(values)} values, expected {T}, as h")
+        if q != "g" and not all(0 <= v <= 1 for v in values):
+            raise ValueError(f"gates[{q!r}] is {list(values)}, expected values from 0 to 1")
+
+    wide, belt, floor = 2.1, 3.05, 0.8
+    high, low = 2.25, 1.6  # apart, so that the numbers beside the valves do not meet
+    width = 1.2 + wide * T
+    fig, ax = canvas(width, 4.05, min(0.76, 6.2 / width))
+    start = (0.42, belt)
+    _held(ax, start, c[0], "$c_0$", CELL, above=True)
+    for t in range(1, T + 1):
+        f, i, o, g = (float(gates[q][t - 1]) for q in "fiog")
+        before, here = start[0] + wide * (t - 1), start[0] + wide * t
+        gate_f, junction = before + 0.72, before + 1.35
+        _pipe(ax, (before, belt), (gate_f, belt), 1, CELL)
+        _pipe(ax, (gate_f, belt), (junction, belt), f, CELL)
+        _pipe(ax, (junction, belt), (here, belt), max(f, i), CELL)
+        _pipe(ax, (junction, floor), (junction, high), 1, INK)
+        _pipe(ax, (junction, high), (junction, belt), i, INK)
+        _pipe(ax, (here, belt), (here, low), 1, CELL)
+        _pipe(ax, (here, low), (here, floor), o, HIDDEN)
+        _valve(ax, (gate_f, belt), f, "f", across=True)
+        _valve(ax, (junction, high), i, "i", across=False)
+        _valve(ax, (here, low), o, "o", across=False)
+        _held(ax, (junction, floor), g, f"$g_{{{t}}}$", INK)
+        _held(ax, (here, floor), h[t - 1], f"$h_{{{t}}}$", HIDDEN)
+        _held(ax, (here, belt), c[t], f"$c_{{{t}}}$", CELL, above=True)
+    return fig
+
+
+def cell_paths(which: str = "all") -> Figure:
+    """Draw how an error comes back through an LSTM, with the factor on each edge.
+
+    Parameters
+    ----------
+    which : "all", "direct" or "indirect"
+        What is lit: every edge, the path along the memory cell alone, or the ways around it,
+        through the hidden state and the gates.
+
+    Raises
+    ------
+    ValueError
+        Another value of `which`.
+    """
+    require_choice("which", which, ("all", "direct", "indirect"))
+    direct, around = which != "indirect", which != "direct"
+    fig, ax = canvas(7.9, 4.5, 0.68)
+    top, middle, foot = 3.75, 2.15, 0.6
+    c = [(x, top) for x in (0.6, 3.95, 7.3)]
+    h = [(x, foot) for x in (0.6, 3.95, 7.3)]
+    a = [(x, middle) for x in (2.25, 5.6)]
+    names = ("t-1", "t", "t+1")
+    for s in range(2):
+        _back(ax, c[s + 1], c[s], rf"$f_{{{names[s + 1]}}}$", direct, (0, 0.3))
+        _back(ax, h[s + 1], a[s], "", around)
+        _back(ax, c[s + 1], a[s], "", around)
+        _back(ax, a[s], h[s], r"$W_{hh,q}^\top$", around, (0.42, -0.28))
+    for s in range(3):
+        slope = rf"$o_{{{names[s]}}}(1-\tanh^2\!c_{{{names[s]}}})$" if s == 1 else ""
+        _back(ax, h[s], c[s], slope, around, (0, 0), behind=True)
+    for s in range(3):
+        node(ax, c[s], f"$c_{{{names[s]}}}$", CELL, 0.4)
+        node(ax, h[s], f"$h_{{{names[s]}}}$", HIDDEN, 0.4)
+    for s in range(2):
+        node(ax, a[s], f"$a^q_{{{names[s + 1]}}}$", ORANGE, 0.4)
+    return fig
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _wire(
+    ax: Axes, points: Sequence[Point], color: str = INK, width: float = 1.6, *, head: bool = True
+) -> None:
+    """Draw a line with square corners through `points`, with an arrow head at its end."""
+    xs, ys = zip(*points, strict=True)
+    ax.plot(xs, ys, color=color, linewidth=width, solid_capstyle="butt", zorder=2)
+    if head:
+        style = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0, "linewidth": 0}
+        (x0, y0), (x1, y1) = points[-2:]
+        length = max(abs(x1 - x0), abs(y1 - y0))
+        tail = (x1 - (x1 - x0) / length * 0.1, y1 - (y1 - y0) / length * 0.1)
+        ax.annotate("", points[-1], tail, arrowprops={**style, "mutation_scale": 13}, zorder=3)
+
+
+def _box(ax: Axes, at: Point, text: str, color: str) -> None:
+    """Draw a function as a rounded box, 0.76 × 0.56 units."""
+    ax.add_patch(
+        FancyBboxPatch(
+            (at[0] - 0.33, at[1] - 0.23),
+            0.66,
+            0.46,
+            boxstyle="round,pad=0.05",
+            facecolor=color + "22",
+            edgecolor=color,
+            linewidth=1.8,
+            zorder=3,
+        )
+    )
+    ax.text(*at, text, ha="center", va="center", fontsize=13 if "$" in text else 11, zorder=4)
+
+
+def _sign(ax: Axes, at: Point, sign: str) -> None:
+    """Draw an operation on two values as a circle with its sign."""
+    ax.add_patch(Circle(at, 0.23, facecolor=CARD, edgecolor=INK, linewidth=1.6, zorder=4))
+    x, y = at
+    if sign == "+":
+        ax.plot([x - 0.12, x + 0.12], [y, y], color=INK, linewidth=1.8, zorder=5)
+        ax.plot([x, x], [y - 0.12, y + 0.12], color=INK, linewidth=1.8, zorder=5)
+    else:
+        ax.plot(x, y, "o", color=INK, markersize=5, zorder=5)
+
+
+def _pipe(ax: Axes, start: Point, end: Point, open_: float, color: str) -> None:
+    """Draw a pipe, the thicker the more flows through it, on a quiet thin line."""
+    xs, ys = zip(start, end, strict=True)
+    ax.plot(xs, ys, color=QUIET, linewidth=1, alpha=0.6, zorder=1)
+    if open_ >= 0.05:
+        ax.plot(xs, ys, color=color, linewidth=1 + 5 * open_, zorder=1.5, solid_capstyle="butt")
+
+
+def _valve(ax: Axes, at: Point, open_: float, letter: str, *, across: bool) -> None:
+    """Draw a valve on a pipe, full when open and empty when shut, with its letter and value."""
+    x, y = at
+    a, b = 0.2, 0.17
+    corners = [(-a, -b), (-a, b), (a, -b), (a, b)]
+    if not across:
+        corners = [(v, u) for u, v in corners]
+    points = [(x + u, y + v) for u, v in corners]
+    ax.add_patch(Polygon(points, facecolor=CARD, edgecolor="none", zorder=2.5))
+    face = (*(int(ORANGE[k : k + 2], 16) / 255 for k in (1, 3, 5)), open_)
+    ax.add_patch(Polygon(points, facecolor=face, edgecolor=INK, linewidth=1.3, zorder=3))
+    if across:
+        ax.text(x, y - 0.36, f"${letter}$", ha="center", va="center", fontsize=12)
+        ax.text(x, y + 0.36, _number(open_), ha="center", va="center", fontsize=10.5)
+    else:
+        beside, ha = (x + 0.26, "left") if letter == "o" else (x - 0.26, "right")
+        ax.text(beside, y + 0.17, f"${letter}$", ha=ha, va="center", fontsize=12)
+        ax.text(beside, y - 0.15, _number(open_), ha=ha, va="center", fontsize=10.5)
+
+
+def _held(ax: Axes, at: Point, value: float, name: str, color: str, *, above: bool = False) -> None:
+    """Draw a value in a circle with its name above or below."""
+    ax.add_patch(Circle(at, 0.33, facecolor=CARD, edgecolor=color, linewidth=2, zorder=3))
+    ax.text(*at, _number(value), ha="center", va="center", fontsize=10.5, zorder=4)
+    ax.text(at[0], at[1] + (0.56 if above else -0.56), name, ha="center", va="center", fontsize=13)
+
+
+def _number(value: float) -> str:
+    """Return a value with two decimals and without the zero before the point."""
+    text = f"{value + 0.0:.2f}".replace("0.", ".", 1)
+    return {"-.00": ".00"}.get(text, text).replace("-", "−")
+
+
+def _back(
+    ax: Axes,
+    start: Point,
+    end: Point,
+    factor: str,
+    lit: bool,
+    offset: Point = (0, 0),
+    *,
+    behind: bool = False,
+) -> None:
+    """Draw an edge that an error takes back, lit or quiet, with its factor beside it."""
+    arrow(ax, start, end, color=ERROR if lit else QUIET + "99", gap=0.45)
+    if not lit:
+        return
+    ax.patches[-1].set_linewidth(2.6)
+    if factor:
+        x, y = (start[0] + end[0]) / 2 + offset[0], (start[1] + end[1]) / 2 + offset[1]
+        box = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5} if behind else None
+        ax.text(
+            x, y, factor, color=ERROR, ha="center", va="center", fontsize=13, bbox=box, zorder=5
+        )

@@ -1,0 +1,162 @@
+"""Layers on top of each other; test_layers has what a stack shares with its layers."""
+
+import numpy as np
+import pytest
+from helpers import (
+    assert_close,
+    complex_steps,
+    make_layer,
+    make_state,
+    named,
+    percent,
+    plain_run,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnncourse import LSTM, RNN, Stack
+
+KINDS = st.lists(st.sampled_from(["RNN", "LSTM"]), min_size=1, max_size=3)
+X = np.ones((3, 2, 2))
+
+
+@st.composite
+def stacks(draw):
+    """A stack of one to three layers of any kind, with inputs, state and gradients from outside."""
+    kinds = draw(KINDS)
+    T, B = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**20)))
+    sizes = rng.integers(1, 4, len(kinds) + 1)
+    layers = [make_layer(k, *sizes[n : n + 2], rng=rng) for n, k in enumerate(kinds)]
+    stack = Stack(*layers)
+    lengths = rng.integers(1, T + 1, B) if draw(st.booleans()) else None
+    x, dh = rng.normal(size=(T, B, sizes[0])), rng.normal(size=(T, B, sizes[-1]))
+    return stack, x, make_state(stack, B, rng), lengths, dh, make_state(stack, B, rng)
+
+
+@given(stacks())
+def test_a_stack_is_its_layers_run_by_hand(drawn):
+    stack, x, state, lengths, dh, dstate_T = drawn
+    assert (stack.input_size, stack.hidden_size) == (x.shape[2], dh.shape[2])
+    h, state_T, trace = stack.forward(x, state, lengths)
+    dx, dstate_0, grads = stack.backward(trace, dh, dstate_T)
+    below, runs = x, []
+    for layer, own in zip(stack.layers, state, strict=True):
+        runs.append(layer.forward(below, own, lengths))
+        below = runs[-1][0]
+    assert_close((h, state_T), (below, tuple(r[1] for r in runs)), 0)
+    above = dh
+    for n in reversed(range(len(runs))):
+        above, d0, own_grads = stack.layers[n].backward(runs[n][2], above, dstate_T[n])
+        assert_close(dstate_0[n], d0, 0)
+        for name, gradient in own_grads.items():
+            assert_close(grads[f"layer{n + 1}.{name}"], gradient, 0)
+    assert_close(dx, above, 0)
+    assert set(grads) == set(stack.params)
+
+
+@percent(40)
+@given(stacks())
+def test_gradients_of_any_stack_agree_with_complex_steps(drawn):
+    stack, x, state, lengths, dh, dstate_T = drawn
+    T, B, _ = x.shape
+    ends = np.full(B, T) if lengths is None else lengths
+    inside = (np.arange(T)[:, None] < ends)[:, :, None]
+    outer = named(stack, dstate_T)
+
+    def E(values):
+        h, states = plain_run(stack, values, values["x"])
+        at_end = sum((s[ends, np.arange(B)] * outer[n]).sum() for n, s in states.items())
+        return (h * dh * inside).sum() + at_end
+
+    _, _, trace = stack.forward(x, state, lengths)
+    dx, dstate_0, grads = stack.backward(trace, dh, dstate_T)
+    measured = complex_steps(E, {**stack.params, "x": x, **named(stack, state)})
+    assert_close({**grads, "x": dx, **named(stack, dstate_0)}, measured)
+
+
+def test_the_parameters_are_those_of_the_layers_by_number(rng):
+    below, above = LSTM(2, 3, rng=rng), RNN(3, 4, rng=rng)
+    stack = Stack(below, above)
+    names = ("W_xh", "W_hh", "b_h")
+    assert list(stack.params) == [f"layer{n}.{name}" for n in (1, 2) for name in names]
+    for prefix, layer in (("layer1.", below), ("layer2.", above)):
+        for name in names:
+            stack.params[prefix + name][...] = 0.25
+            assert_close(layer.params[name], np.full(layer.params[name].shape, 0.25), 0)
+    stack.load_params({name: W + 1 for name, W in stack.params.items()})
+    assert (below.params["W_hh"] == 1.25).all()
+    assert (above.params["b_h"] == 1.25).all()
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_a_stack_of_one_is_its_layer(rng, kind):
+    layer, x, dh = make_layer(kind, rng=rng), rng.normal(size=(4, 3, 2)), rng.normal(size=(4, 3, 4))
+    state = make_state(layer, 3, rng)
+    h, state_T, trace = layer.forward(x, state)
+    h_1, (state_1,), traces = Stack(layer).forward(x, (state,))
+    assert_close((h_1, state_1), (h, state_T), 0)
+    dx, d0, grads = layer.backward(trace, dh, state)
+    dx_1, (d0_1,), grads_1 = Stack(layer).backward(traces, dh, (state,))
+    assert_close((dx_1, d0_1), (dx, d0), 0)
+    assert_close(grads_1, {f"layer1.{name}": g for name, g in grads.items()}, 0)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "message"),
+    [
+        ([], ValueError, "layers is empty, expected at least one RNN or LSTM"),
+        ([(2, 3), (4, 3)], ValueError, "layer 2 has input_size 4, expected 3, the hidden_size of"),
+        ([(2, 3), (3, 4), (3, 4)], ValueError, "layer 3 has input_size 3, expected 4, .* layer 2$"),
+        ([(2, 3), None], TypeError, "layer 2 is None, expected an RNN or LSTM"),
+        ([3], TypeError, "layer 1 is 3, expected"),
+        ([(2, 3), (3, 4, np.float32)], ValueError, "layer 2 has dtype float32, expected float64"),
+        ([(2, 3, np.float32), (3, 4)], ValueError, "layer 2 has dtype float64, expected float32"),
+    ],
+)
+def test_a_stack_says_what_it_cannot_be_made_of(rng, layers, error, message):
+    def layer(D, H, dtype=np.float64):
+        return LSTM(D, H, rng=rng, dtype=dtype)
+
+    with pytest.raises(error, match=f"^{message}"):
+        Stack(*(layer(*sizes) if isinstance(sizes, tuple) else sizes for sizes in layers))
+
+
+def test_a_stack_has_no_layer_twice_and_no_stack_inside(rng):
+    a, b = RNN(3, 3, rng=rng), RNN(3, 3, rng=rng)
+    with pytest.raises(ValueError, match=r"^layer 3 stands in the stack twice, expected layers of"):
+        Stack(a, b, a)
+    with pytest.raises(TypeError, match=r"^layer 2 is .*Stack.*, expected an RNN or LSTM"):
+        Stack(a, Stack(b))
+    assert Stack(a, b).layers == (a, b)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        (np.ones((2, 4)), ValueError, "state is ndarray, expected a tuple of 2"),
+        ([None, None], ValueError, "state is list, expected a tuple of 2"),
+        ((np.ones((2, 4)),), ValueError, "state is 1 parts, expected a tuple of 2"),
+        ((np.ones((2, 5)), np.ones((2, 4))), TypeError, r"state is a ndarray, expected a pair"),
+        (((np.ones((2, 5)),) * 2, np.ones((2, 3))), ValueError, r"state has shape \(2, 3\), exp"),
+    ],
+)
+def test_a_state_that_does_not_fit(rng, state, error, message):
+    stack = make_layer("stack", rng=rng)
+    with pytest.raises(error, match=f"^{message}"):
+        stack.forward(X, state)
+    _, _, trace = stack.forward(X)
+    with pytest.raises(error, match=f"^d{message.replace('state', 'state_T', 1)}"):
+        stack.backward(trace, np.ones((3, 2, 4)), state)
+
+
+def test_a_trace_of_another_stack_is_refused(rng):
+    stack, dh = make_layer("stack", rng=rng), np.ones((3, 2, 4))
+    _, _, trace = make_layer("stack", 2, 3, rng=rng).forward(X)
+    with pytest.raises(ValueError, match=r"^trace comes from a layer with packed weights of shape"):
+        stack.backward(trace, dh)
+    with pytest.raises(ValueError, match=r"^trace is 1 parts, expected a tuple of 2"):
+        stack.backward(trace[:1], dh)
