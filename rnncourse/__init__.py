@@ -18,6 +18,7 @@ from .readout import Readout, softmax_cross_entropy, squared_error
 from .rnn import RNN
 from .stack import Stack
 from .training import TrainingDiverged, fit
+from .validation import NotFiniteError
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "Adam",
     "History",
     "Model",
+    "NotFiniteError",
     "RMSprop",
     "Readout",
     "Stack",

@@ -104,17 +104,17 @@ def delta_a(delta_h_t: Array, h_t: Array) -> Array:
 
 
 def grad_W_hh(delta_a_t: Array, h_prev: Array) -> Array:
-    """eq-bptt-sums, the term of step t: δ^a_t h_{t-1}ᵀ; (H, H)."""
+    """eq-bptt-sums, the term of step t: δ^a_t h_{t-1}ᵀ; (H, H). Of a gate: eq-lstm-sums."""
     return np.outer(delta_a_t, h_prev)
 
 
 def grad_W_xh(delta_a_t: Array, x_t: Array) -> Array:
-    """eq-bptt-sums, the term of step t: δ^a_t x_tᵀ; (H, D)."""
+    """eq-bptt-sums, the term of step t: δ^a_t x_tᵀ; (H, D). Of a gate: eq-lstm-sums."""
     return np.outer(delta_a_t, x_t)
 
 
 def grad_b_h(delta_a_t: Array) -> Array:
-    """eq-bptt-sums, the term of step t: δ^a_t; (H,)."""
+    """eq-bptt-sums, the term of step t: δ^a_t; (H,). Of a gate: eq-lstm-sums."""
     return delta_a_t
 
 
@@ -147,7 +147,7 @@ def jacobian_product(jacobians: Sequence[Array]) -> Array:
 
 
 def norm_bound(h_t: Array, W_hh: Array) -> float:
-    """eq-norm-bound, the factor of step t: max(1 − h_t²) · σ_max(W_hh), at least ‖J_t‖₂."""
+    """eq-norm-bound, last line, the factor of step t: max(1 − h_t²) σ_max(W_hh) ≥ ‖J_t‖₂."""
     return float(np.max(1 - h_t**2) * np.linalg.norm(W_hh, 2))
 
 
@@ -157,26 +157,37 @@ def clipped(dW: Array, max_norm: float) -> Array:
 
 
 # ---------------------------------------------------------------- the LSTM, forward
-# The weights of gate q are W_xh_q (H, D), W_hh_q (H, H) and b_h_q (H,).
 
 
 def forget_gate(x_t: Array, h_prev: Array, W_xh_f: Array, W_hh_f: Array, b_h_f: Array) -> Array:
-    """eq-forget: f_t = σ(W_xh,f x_t + W_hh,f h_{t-1} + b_h,f), 0 forgets, 1 keeps."""
+    """eq-forget: f_t = σ(W_xh,f x_t + W_hh,f h_{t-1} + b_h,f), 0 forgets, 1 keeps.
+
+    Shapes: x_t (D,), h_prev (H,), W_xh_f (H, D), W_hh_f (H, H), b_h_f (H,); returns (H,).
+    """
     return sigmoid(W_xh_f @ x_t + W_hh_f @ h_prev + b_h_f)
 
 
 def input_gate(x_t: Array, h_prev: Array, W_xh_i: Array, W_hh_i: Array, b_h_i: Array) -> Array:
-    """eq-input: i_t = σ(W_xh,i x_t + W_hh,i h_{t-1} + b_h,i), 0 ignores, 1 stores."""
+    """eq-input: i_t = σ(W_xh,i x_t + W_hh,i h_{t-1} + b_h,i), 0 ignores, 1 stores.
+
+    Shapes: x_t (D,), h_prev (H,), W_xh_i (H, D), W_hh_i (H, H), b_h_i (H,); returns (H,).
+    """
     return sigmoid(W_xh_i @ x_t + W_hh_i @ h_prev + b_h_i)
 
 
 def output_gate(x_t: Array, h_prev: Array, W_xh_o: Array, W_hh_o: Array, b_h_o: Array) -> Array:
-    """eq-output-gate: o_t = σ(W_xh,o x_t + W_hh,o h_{t-1} + b_h,o), 0 hides, 1 shows."""
+    """eq-output-gate: o_t = σ(W_xh,o x_t + W_hh,o h_{t-1} + b_h,o), 0 hides, 1 shows.
+
+    Shapes: x_t (D,), h_prev (H,), W_xh_o (H, D), W_hh_o (H, H), b_h_o (H,); returns (H,).
+    """
     return sigmoid(W_xh_o @ x_t + W_hh_o @ h_prev + b_h_o)
 
 
 def candidate(x_t: Array, h_prev: Array, W_xh_g: Array, W_hh_g: Array, b_h_g: Array) -> Array:
-    """eq-candidate: g_t = tanh(W_xh,g x_t + W_hh,g h_{t-1} + b_h,g), from −1 to 1; (H,)."""
+    """eq-candidate: g_t = tanh(W_xh,g x_t + W_hh,g h_{t-1} + b_h,g), from −1 to 1.
+
+    Shapes: x_t (D,), h_prev (H,), W_xh_g (H, D), W_hh_g (H, H), b_h_g (H,); returns (H,).
+    """
     return np.tanh(W_xh_g @ x_t + W_hh_g @ h_prev + b_h_g)
 
 
@@ -229,21 +240,6 @@ def delta_a_g(delta_c_t: Array, i_t: Array, g_t: Array) -> Array:
     return delta_c_t * i_t * (1 - g_t**2)
 
 
-def gate_grad_W_hh(delta_a_q: Array, h_prev: Array) -> Array:
-    """eq-lstm-sums, the term of step t and gate q: δ^{a_q}_t h_{t-1}ᵀ; (H, H)."""
-    return np.outer(delta_a_q, h_prev)
-
-
-def gate_grad_W_xh(delta_a_q: Array, x_t: Array) -> Array:
-    """eq-lstm-sums, the term of step t and gate q: δ^{a_q}_t x_tᵀ; (H, D)."""
-    return np.outer(delta_a_q, x_t)
-
-
-def gate_grad_b_h(delta_a_q: Array) -> Array:
-    """eq-lstm-sums, the term of step t and gate q: δ^{a_q}_t; (H,)."""
-    return delta_a_q
-
-
 def lstm_grad_x(delta_a_t: Mapping[str, Array], W_xh: Mapping[str, Array]) -> Array:
     """eq-lstm-delta-x: dE/dx_t = Σ_q W_xh,qᵀ δ^{a_q}_t, q = f, i, o, g; (D,)."""
     return np.sum([W_xh[q].T @ delta_a_t[q] for q in "fiog"], axis=0)
@@ -266,27 +262,36 @@ def direct_path(f_t: Array) -> Array:
 
 def half_life(b_f: float) -> float:
     """eq-half-life: n = ln ½ / ln σ(b_f), the steps after which σ(b_f)ⁿ = ½."""
-    return float(np.log(0.5) / np.log(sigmoid(np.asarray(b_f))))
+    return float(np.log(2) / np.logaddexp(0, -b_f))  # −ln σ(b) = ln(1 + e⁻ᵇ)
 
 
 # ---------------------------------------------------------------- the GRU, forward
-# As in Cho et al. (2014): the reset gate acts before the product with W_hh,n.
 
 
 def reset_gate(x_t: Array, h_prev: Array, W_xh_r: Array, W_hh_r: Array, b_h_r: Array) -> Array:
-    """eq-gru-gates: r_t = σ(W_xh,r x_t + W_hh,r h_{t-1} + b_h,r); (H,)."""
+    """eq-gru-gates: r_t = σ(W_xh,r x_t + W_hh,r h_{t-1} + b_h,r).
+
+    Shapes: x_t (D,), h_prev (H,), W_xh_r (H, D), W_hh_r (H, H), b_h_r (H,); returns (H,).
+    """
     return sigmoid(W_xh_r @ x_t + W_hh_r @ h_prev + b_h_r)
 
 
 def update_gate(x_t: Array, h_prev: Array, W_xh_z: Array, W_hh_z: Array, b_h_z: Array) -> Array:
-    """eq-gru-gates: z_t = σ(W_xh,z x_t + W_hh,z h_{t-1} + b_h,z); (H,)."""
+    """eq-gru-gates: z_t = σ(W_xh,z x_t + W_hh,z h_{t-1} + b_h,z).
+
+    Shapes: x_t (D,), h_prev (H,), W_xh_z (H, D), W_hh_z (H, H), b_h_z (H,); returns (H,).
+    """
     return sigmoid(W_xh_z @ x_t + W_hh_z @ h_prev + b_h_z)
 
 
 def gru_candidate(
     x_t: Array, h_prev: Array, r_t: Array, W_xh_n: Array, W_hh_n: Array, b_h_n: Array
 ) -> Array:
-    """eq-gru-hidden: n_t = tanh(W_xh,n x_t + W_hh,n (r_t ⊙ h_{t-1}) + b_h,n); (H,)."""
+    """eq-gru-hidden: n_t = tanh(W_xh,n x_t + W_hh,n (r_t ⊙ h_{t-1}) + b_h,n); (H,).
+
+    As in Cho et al. (2014), r_t acts before the product. `torch.nn.GRU` applies it after: its
+    weights do not fit here.
+    """
     return np.tanh(W_xh_n @ x_t + W_hh_n @ (r_t * h_prev) + b_h_n)
 
 

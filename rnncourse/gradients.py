@@ -46,12 +46,13 @@ class GradientReport:
         return self.max_error <= tolerance
 
     def __str__(self) -> str:
-        rows = [f"{'parameter':<10} {'relative error':>14}   worst entry"]
+        width = max(10, *map(len, self.errors))
+        rows = [f"{'parameter':<{width}} {'relative error':>14}   worst entry"]
         for name, error in self.errors.items():
             e = self.worst_entries[name]
             place = f"[{', '.join(map(str, e.index))}]"
             rows.append(
-                f"{name:<10} {error:>14.1e}   {name}{place}: "
+                f"{name:<{width}} {error:>14.1e}   {name}{place}: "
                 f"given {e.analytic:.6g}, measured {e.numeric:.6g}"
             )
         return "\n".join(rows)
@@ -157,7 +158,12 @@ def global_norm(grads: Mapping[str, Array]) -> float:
 def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     """Scale all gradients by one factor, in place, so that their global norm is at most `max_norm`.
 
-    One common factor keeps the direction of the step (Pascanu, Mikolov and Bengio, 2013).
+    One common factor keeps the direction of the step (eq-clip; Pascanu, Mikolov and Bengio, 2013).
+
+    Parameters
+    ----------
+    grads : mapping of float arrays of any shape
+    max_norm : float above 0
 
     Returns
     -------
@@ -168,8 +174,12 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     ------
     FloatingPointError
         A gradient with NaN or infinity, for which no scale helps; nothing is changed.
+    TypeError, ValueError
+        A gradient that cannot be changed in place, a `max_norm` that is not above 0; nothing is
+        changed.
     """
-    require_positive("max_norm", max_norm)
+    max_norm = require_positive("max_norm", max_norm)
+    _require_writeable(grads)
     norm = global_norm(grads)
     if not np.isfinite(norm):
         names = [n for n, g in grads.items() if not np.isfinite(g).all()]
@@ -189,6 +199,11 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> int:
     Each entry is cut by itself, so the direction of the step changes. `clip_by_global_norm`
     keeps it.
 
+    Parameters
+    ----------
+    grads : mapping of float arrays of any shape
+    limit : float above 0
+
     Returns
     -------
     int
@@ -198,11 +213,24 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> int:
     ------
     FloatingPointError
         A gradient with NaN or infinity, which no limit mends; nothing is changed.
+    TypeError, ValueError
+        A gradient that cannot be changed in place, a `limit` that is not above 0; nothing is
+        changed.
     """
-    require_positive("limit", limit)
+    limit = require_positive("limit", limit)
+    _require_writeable(grads)
     if names := [n for n, g in grads.items() if not np.isfinite(g).all()]:
         raise FloatingPointError(f"{', '.join(names)} is not finite, expected finite gradients")
     cut = sum(int(np.sum(np.abs(g) > limit)) for g in grads.values())
     for g in grads.values():
         np.clip(g, -limit, limit, out=g)
     return cut
+
+
+def _require_writeable(grads: Mapping[str, Array]) -> None:
+    for name, g in grads.items():
+        if not isinstance(g, np.ndarray) or g.dtype.kind != "f":
+            kind = g.dtype if isinstance(g, np.ndarray) else type(g).__name__
+            raise TypeError(f"{name} is {kind}, expected a float array to change in place")
+        if not g.flags.writeable:
+            raise ValueError(f"{name} is read-only, expected an array to change in place")

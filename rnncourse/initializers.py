@@ -1,6 +1,7 @@
 """Starting values for the recurrent matrix W_hh.
 
-Each function returns a new (H, H) matrix: ``rnn.params["W_hh"][:] = orthogonal(H, rng=rng)``.
+Each function returns a new (H, H) matrix: ``rnn.params["W_hh"][:] = orthogonal(H, rng=rng)``, and
+for one gate of an LSTM ``lstm.gate("g")["W_hh"][:] = orthogonal(H, rng=rng)``.
 """
 
 import numpy as np

@@ -58,7 +58,8 @@ def load_torch_state(layer: RNN | LSTM | Stack, state: Mapping[str, Any]) -> Non
             f"state has {sorted(state)}, expected {sorted(shapes)}: "
             f"{len(layers)} layer{'s' * (len(layers) > 1)}, one direction"
         )
-    arrays = {n: real_array(n, value, shapes[n], layer.dtype) for n, value in state.items()}
+    values_of = {n: v.detach().cpu() if hasattr(v, "detach") else v for n, v in state.items()}
+    arrays = {n: real_array(n, v, shapes[n], layer.dtype) for n, v in values_of.items()}
     values = []
     for k, own in enumerate(layers):
         zero = np.zeros_like(own.params["b_h"])
@@ -89,7 +90,8 @@ def torch_state(layer: RNN | LSTM | Stack) -> dict[str, Array]:
 def to_torch(layer: RNN | LSTM | Stack) -> "torch.nn.RNN | torch.nn.LSTM":
     """Return a `torch.nn.RNN` or `torch.nn.LSTM` with the weights and dtype of `layer`.
 
-    Needs PyTorch.
+    Needs PyTorch. The outputs are equal. Training goes on equally only if ``bias_hh_l0`` (and
+    ``bias_hh_l1`` …) is kept from learning: PyTorch would move both biases where we have one.
 
     Raises
     ------
@@ -99,10 +101,11 @@ def to_torch(layer: RNN | LSTM | Stack) -> "torch.nn.RNN | torch.nn.LSTM":
     import torch
 
     layers = _layers(layer)
-    kinds = {(type(own).__name__, own.hidden_size) for own in layers}
+    kinds = {("LSTM" if isinstance(own, LSTM) else "RNN", own.hidden_size) for own in layers}
     if len(kinds) > 1:
         raise ValueError(f"layer stacks {sorted(kinds)}, expected one kind and one hidden size")
-    module = getattr(torch.nn, type(layers[0]).__name__)(
+    kind = torch.nn.LSTM if isinstance(layers[0], LSTM) else torch.nn.RNN
+    module = kind(
         layer.input_size,
         layer.hidden_size,
         num_layers=len(layers),
@@ -113,4 +116,6 @@ def to_torch(layer: RNN | LSTM | Stack) -> "torch.nn.RNN | torch.nn.LSTM":
 
 
 def _layers(layer: RNN | LSTM | Stack) -> tuple[RNN | LSTM, ...]:
+    if not isinstance(layer, RNN | LSTM | Stack):
+        raise TypeError(f"layer is {layer!r}, expected an RNN, LSTM or Stack")
     return layer.layers if isinstance(layer, Stack) else (layer,)

@@ -5,7 +5,7 @@ states of all layers, one below the other, for a Stack. Every function works for
 has `forward` and `backward`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,8 @@ def products(jacobians: ArrayLike) -> Array:
     Parameters
     ----------
     jacobians : (T, n, n)
-        J_1 … J_T, oldest first.
+        J_1 … J_T, oldest first, as `step_jacobians` returns them.
+        (`rnncourse.equations.jacobian_product` takes them newest first, as the equation does.)
 
     Returns
     -------
@@ -128,7 +129,15 @@ def norms_by_lag(
     Returns
     -------
     (T + 1,) float64, the spectral norm for each lag; 1 at lag 0
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `step_jacobians`; a `part` that is no slice, or leaves nothing; a product too large
+        for float64 (then `products` of fewer steps may do).
     """
+    if not isinstance(part, slice):
+        raise TypeError(f"part is {part!r}, expected a slice such as slice(H)")
     P = products(step_jacobians(layer, x, state))[:, part, part]
     if P.size == 0:
         raise ValueError(f"part is {part}, which leaves nothing of the state")
@@ -136,7 +145,8 @@ def norms_by_lag(
 
 
 def bound_by_lag(jacobians: ArrayLike) -> Array:
-    """Return ∏ ‖J_t‖₂ over the newest n steps, for every lag n (eq-norm-bound).
+    """Return ∏ ‖J_t‖₂ over the newest n steps, for every lag n (eq-norm-bound, first
+    line).
 
     The norm of a product is at most the product of the norms, so this is never below
     `norms_by_lag`.
@@ -189,13 +199,18 @@ def gradient_by_step(
     dict of (T, *W.shape) float64 arrays
         One for each parameter of the layer (not of the readout). Summed over the first axis, they
         are the gradients that `Model.loss_and_gradients` returns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `Model.loss_and_gradients`.
     """
-    x, dh = model.error_signals(x, targets, state=state, lengths=lengths, mask=mask)
+    x, dh = model.layer_signals(x, targets, state=state, lengths=lengths, mask=mask)
     traces = []
     for x_t in x:
         _, state, trace = model.layer.forward(x_t[None], state)
         traces.append(trace)
-    terms: list[dict[str, Array]] = []
+    terms: list[Mapping[str, Array]] = []
     dstate = None
     for trace, dh_t in zip(reversed(traces), dh[::-1], strict=True):
         _, dstate, grads = model.layer.backward(trace, dh_t[None], dstate)
@@ -204,12 +219,12 @@ def gradient_by_step(
     return {name: np.array([g[name] for g in terms], np.float64) for name in terms[0]}
 
 
-def norm_by_step(terms: dict[str, Array]) -> Array:
+def norm_by_step(terms: Mapping[str, Array]) -> Array:
     """Return the Euclidean length of each step's term, all parameters as one vector.
 
     Parameters
     ----------
-    terms : dict of (T, ...) arrays
+    terms : mapping of (T, ...) arrays
         From `gradient_by_step`, or some of its entries.
 
     Returns
@@ -242,8 +257,10 @@ def _widths(state: Any) -> list[int]:
 
 
 def _mapped(f: Callable[[Array], Array], state: Any) -> Any:
-    """Return `state` with `f` applied to each of its arrays."""
-    return tuple(_mapped(f, s) for s in state) if isinstance(state, tuple) else f(np.asarray(state))
+    """Return `state` with `f` applied to each of its arrays; None stays None."""
+    if isinstance(state, tuple | list):
+        return tuple(_mapped(f, s) for s in state)
+    return None if state is None else f(np.asarray(state))
 
 
 def _square(name: str, value: ArrayLike) -> Array:

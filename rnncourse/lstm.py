@@ -31,15 +31,17 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .validation import (
     Array,
     Params,
+    batched,
     copy_params,
-    error_signals,
     float_dtype,
+    incoming,
     real_array,
     require_choice,
     require_finite,
     require_number,
     require_rng,
     require_size,
+    require_trace,
     sequences,
 )
 
@@ -74,35 +76,33 @@ class Trace:
 
     @property
     def i(self) -> Array:
-        """Input gate at every step, (T, B, H), from 0 to 1; zeros past a sequence's length."""
-        return self._batched(self.gates[:, 0])
+        """Input gate, (T, B, H), from 0 to 1, read-only; zeros past a sequence's length."""
+        return batched(self.gates[:, 0], self.inside)
 
     @property
     def f(self) -> Array:
         """Forget gate, as `i`."""
-        return self._batched(self.gates[:, 1])
+        return batched(self.gates[:, 1], self.inside)
 
     @property
     def g(self) -> Array:
         """Candidate, as `i` but from −1 to 1."""
-        return self._batched(self.gates[:, 2])
+        return batched(self.gates[:, 2], self.inside)
 
     @property
     def o(self) -> Array:
         """Output gate, as `i`."""
-        return self._batched(self.gates[:, 3])
+        return batched(self.gates[:, 3], self.inside)
 
     @property
     def c(self) -> Array:
-        """Cell states c_1 … c_T, (T, B, H); zeros past a sequence's length."""
-        return self._batched(self.cells[1:])
+        """Cell states c_1 … c_T, as `i` but of any size."""
+        return batched(self.cells[1:], self.inside)
 
-    def _batched(self, columns: Array) -> Array:
-        """Return (T, H, B) as a new array (T, B, H), cleared past the ends."""
-        rows = columns.transpose(0, 2, 1).copy()
-        if self.inside is not None:
-            rows[~self.inside] = 0
-        return rows
+    @property
+    def h(self) -> Array:
+        """Hidden states h_1 … h_T, as `i` but from −1 to 1."""
+        return batched(self.z[1:, : len(self.W) // 4], self.inside)
 
 
 class LSTM:
@@ -118,7 +118,8 @@ class LSTM:
         at 0, except the forget gate's.
     forget_bias : float
         Where b_h,f starts. At 1, the default, the forget gate starts near σ(1) = .73; a memory of
-        n steps needs about ln n (Tallec and Ollivier, 2018).
+        n steps needs about ln n (Tallec and Ollivier, 2018). For a bias of its own for each unit
+        write into it: ``lstm.gate("f")["b_h"][:] = np.log(rng.uniform(1, n, H))``.
     dtype : float64 (default) or float32
 
     Examples
@@ -144,7 +145,8 @@ class LSTM:
         bound = 1 / np.sqrt(H)
         self._W = np.zeros((4 * H, H + D + 1), self.dtype)
         self._W[:, :-1] = require_rng(rng).uniform(-bound, bound, (4 * H, H + D))
-        self.gate("f")["b_h"][:] = require_number("forget_bias", forget_bias)
+        b_f = require_number("forget_bias", forget_bias)
+        self.gate("f")["b_h"][:] = real_array("forget_bias", b_f, (), self.dtype)
 
     @property
     def params(self) -> Params:
@@ -159,6 +161,9 @@ class LSTM:
         q = GATES.index(require_choice("name", name, GATES))
         H = self.hidden_size
         return MappingProxyType(self._unpack(self._W[q * H : (q + 1) * H]))
+
+    def __repr__(self) -> str:
+        return f"LSTM({self.input_size}, {self.hidden_size}, dtype={self.dtype})"
 
     def _unpack(self, W: Array) -> dict[str, Array]:
         H = self.hidden_size
@@ -198,7 +203,7 @@ class LSTM:
         ------
         TypeError, ValueError
             A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
-            state or in a parameter.
+            state or in a parameter; numbers so large that a state overflows.
         """
         H, D = self.hidden_size, self.input_size
         require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
@@ -221,19 +226,21 @@ class LSTM:
         scale = np.array([0.5, 0.5, 1, 0.5], self.dtype).reshape(4, 1, 1)
         shift = 1 - scale
         W_scaled = (W.reshape(4, H, -1) * scale).reshape(W.shape)
-        for t in range(T):
-            np.matmul(W_scaled, z[t], out=gates[t].reshape(4 * H, B))
-            np.tanh(gates[t], out=gates[t])
-            gates[t] *= scale
-            gates[t] += shift
-            i, f, g, o = gates[t]
-            np.multiply(f, cells[t], out=cells[t + 1])
-            cells[t + 1] += i * g
-            np.tanh(cells[t + 1], out=tanh_c[t])
-            np.multiply(o, tanh_c[t], out=z[t + 1, :H])
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
+            for t in range(T):
+                np.matmul(W_scaled, z[t], out=gates[t].reshape(4 * H, B))
+                np.tanh(gates[t], out=gates[t])
+                gates[t] *= scale
+                gates[t] += shift
+                i, f, g, o = gates[t]
+                np.multiply(f, cells[t], out=cells[t + 1])
+                cells[t + 1] += i * g
+                np.tanh(cells[t + 1], out=tanh_c[t])
+                np.multiply(o, tanh_c[t], out=z[t + 1, :H])
 
         trace = Trace(W, z, gates, cells, tanh_c, lengths, inside)
         h = z[1:, :H].transpose(0, 2, 1).copy()  # never a view of the trace
+        require_finite("h (inputs or weights are too large)", h)
         last, every = lengths - 1, np.arange(B)
         state_T = h[last, every], cells[lengths, :, every]
         if inside is not None:
@@ -273,17 +280,14 @@ class LSTM:
         Raises
         ------
         TypeError, ValueError
-            A wrong dtype or shape, NaN or infinity in `dh` or `dstate_T`.
+            A trace of another kind of layer; a wrong dtype or shape, NaN or infinity in `dh` or
+            `dstate_T`.
         """
         H, D = self.hidden_size, self.input_size
+        require_trace(trace, Trace, self._W)
         W, z, cells = trace.W, trace.z, trace.cells
         T, B = z.shape[0] - 1, z.shape[2]
-        if W.shape != self._W.shape:
-            raise ValueError(
-                f"trace comes from a layer with packed weights of shape {W.shape}, "
-                f"expected {self._W.shape}"
-            )
-        dh = error_signals(dh, (T, B, H), trace.inside, self.dtype)
+        dh = incoming(dh, (T, B, H), trace.inside, self.dtype)
         dh_T, dc_T = _pair("dstate_T", dstate_T, (B, H), self.dtype)
         if dstate_T is not None:
             dh = dh.copy()
@@ -326,7 +330,9 @@ def _pair(
     """Return what belongs to h and what belongs to c, each of the given shape; zeros for None."""
     if value is None:
         return np.zeros(shape, dtype), np.zeros(shape, dtype)
-    if not isinstance(value, tuple) or len(value) != 2:
+    if not isinstance(value, tuple | list):
         raise TypeError(f"{name} is a {type(value).__name__}, expected a pair (h, c)")
+    if len(value) != 2:
+        raise ValueError(f"{name} has {len(value)} parts, expected a pair (h, c)")
     h, c = value
     return real_array(f"{name}'s h", h, shape, dtype), real_array(f"{name}'s c", c, shape, dtype)

@@ -54,7 +54,7 @@ class Layer(Protocol):
 
     def backward(
         self, trace: Any, dh: Any, dstate_T: Any = None
-    ) -> tuple[Array, Any, dict[str, Array]]:
+    ) -> tuple[Array, Any, Mapping[str, Array]]:
         """Return the gradients for inputs, initial state and parameters."""
 
 
@@ -90,6 +90,8 @@ class Model:
         arrangement: str = "many-to-many",
         reduction: str = "mean",
     ) -> None:
+        if not (hasattr(layer, "forward") and hasattr(layer, "backward")):
+            raise TypeError(f"layer is {layer!r}, expected an RNN, LSTM or Stack")
         if not isinstance(readout, Readout):
             raise TypeError(f"readout is {readout!r}, expected a Readout")
         if readout.hidden_size != layer.hidden_size:
@@ -108,9 +110,16 @@ class Model:
     def params(self) -> Params:
         """Every parameter by name. The mapping is read-only; write into its arrays in place.
 
-        A step of one's own is ``for name, W in model.params.items(): W -= 0.1 * grads[name]``.
+        A step of one's own is ``for name, W in model.params.items(): W -= 0.1 * grads[name]``. To
+        keep the weights of now for `load_params`, copy them: ``{n: W.copy() for n, W in …}``.
         """
         return MappingProxyType({**self.layer.params, **self.readout.params})
+
+    def __repr__(self) -> str:
+        return (
+            f"Model({self.layer!r}, {self.readout!r}, loss={self.loss_name!r}, "
+            f"arrangement={self.arrangement!r}, reduction={self.reduction!r})"
+        )
 
     @property
     def parameter_count(self) -> int:
@@ -150,10 +159,24 @@ class Model:
             A wrong dtype or shape, a length outside 1..T, NaN or infinity in x, in the state or
             in a parameter.
         """
+        return self.run(x, state=state, lengths=lengths, steps=steps)[0]
+
+    def run(
+        self,
+        x: ArrayLike,
+        *,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        steps: int | None = None,
+    ) -> tuple[Array, Any]:
+        """Return the outputs y and the layer's final state, with which a later run can go on.
+
+        Arguments, outputs and errors are those of `predict`.
+        """
         if steps is not None and self.arrangement != "one-to-many":
             raise ValueError(f"steps is {steps}, expected None for a {self.arrangement} model")
-        h, _, _ = self.layer.forward(self._inputs(x, steps), state, lengths)
-        return self.readout.forward(self._read_at(h, lengths))
+        h, state_T, _ = self.layer.forward(self._inputs(x, steps), state, lengths)
+        return self.readout.forward(self._read_at(h, lengths)), state_T
 
     def loss(
         self,
@@ -208,7 +231,7 @@ class Model:
         _, _, layer_grads = self.layer.backward(trace, dh)
         return E, {**layer_grads, **grads}, state_T
 
-    def error_signals(
+    def layer_signals(
         self,
         x: ArrayLike,
         targets: ArrayLike,
@@ -230,12 +253,17 @@ class Model:
             The inputs, step by step; zeros past a sequence's length.
         dh : (T, B, H)
             ∂E/∂h_t by way of y_t, W_hyᵀ δ^y_t: what `layer.backward` is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `loss_and_gradients`.
         """
         _, dy, h, read, _, _ = self._forward(x, targets, state, lengths, mask)
         D, dtype = self.layer.input_size, self.layer.dtype
         steps = len(h) if self.arrangement == "one-to-many" else None
         x, _, _ = sequences(self._inputs(x, steps), lengths, D, dtype)
-        return x, self._read_back(dy, h, read, lengths)[0]
+        return x.copy(), self._read_back(dy, h, read, lengths)[0]
 
     def generate(
         self,

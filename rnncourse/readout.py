@@ -63,6 +63,9 @@ class Readout:
         """W_hy (O, H) and b_y (O,) by name. Read-only mapping: write into its arrays."""
         return MappingProxyType(self._params)
 
+    def __repr__(self) -> str:
+        return f"Readout({self.hidden_size}, {self.output_size}, dtype={self.dtype})"
+
     def load_params(self, values: Mapping[str, ArrayLike]) -> None:
         """Copy `values` (W_hy, b_y) into the layer; nothing changes unless all fit."""
         copy_params(self.params, values)

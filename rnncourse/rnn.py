@@ -22,13 +22,15 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .validation import (
     Array,
     Params,
+    batched,
     copy_params,
-    error_signals,
     float_dtype,
+    incoming,
     real_array,
     require_finite,
     require_rng,
     require_size,
+    require_trace,
     sequences,
 )
 
@@ -49,6 +51,11 @@ class Trace:
     z: Array
     lengths: NDArray[np.intp]
     inside: NDArray[np.bool_] | None
+
+    @property
+    def h(self) -> Array:
+        """Hidden states h_1 … h_T, (T, B, H), read-only; zeros past a sequence's length."""
+        return batched(self.z[1:, : len(self.W)], self.inside)
 
 
 class RNN:
@@ -94,6 +101,9 @@ class RNN:
         """
         return MappingProxyType(self._unpack(self._W))
 
+    def __repr__(self) -> str:
+        return f"RNN({self.input_size}, {self.hidden_size}, dtype={self.dtype})"
+
     def _unpack(self, W: Array) -> dict[str, Array]:
         H = self.hidden_size
         return {"W_xh": W[:, H:-1], "W_hh": W[:, :H], "b_h": W[:, -1]}
@@ -129,7 +139,7 @@ class RNN:
         ------
         TypeError, ValueError
             A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
-            state or in a parameter.
+            state or in a parameter; numbers so large that a state overflows.
         """
         H, D = self.hidden_size, self.input_size
         require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
@@ -142,12 +152,14 @@ class RNN:
         z[T, H:-1] = 0
         z[:, -1] = 1
         W = self._W.copy()
-        for t in range(T):
-            h_t = z[t + 1, :H]
-            np.matmul(W, z[t], out=h_t)
-            np.tanh(h_t, out=h_t)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
+            for t in range(T):
+                h_t = z[t + 1, :H]
+                np.matmul(W, z[t], out=h_t)
+                np.tanh(h_t, out=h_t)
 
         h = z[1:, :H].transpose(0, 2, 1).copy()  # never a view of the trace
+        require_finite("h (inputs or weights are too large)", h)
         state_T = h[lengths - 1, np.arange(B)]
         if inside is not None:
             h[~inside] = 0
@@ -184,17 +196,14 @@ class RNN:
         Raises
         ------
         TypeError, ValueError
-            A wrong dtype or shape, NaN or infinity in `dh` or `dstate_T`.
+            A trace of another kind of layer; a wrong dtype or shape, NaN or infinity in `dh` or
+            `dstate_T`.
         """
         H, D = self.hidden_size, self.input_size
+        require_trace(trace, Trace, self._W)
         W, z = trace.W, trace.z
         T, B = z.shape[0] - 1, z.shape[2]
-        if W.shape != self._W.shape:
-            raise ValueError(
-                f"trace comes from a layer with packed weights of shape {W.shape}, "
-                f"expected {self._W.shape}"
-            )
-        dh = error_signals(dh, (T, B, H), trace.inside, self.dtype)
+        dh = incoming(dh, (T, B, H), trace.inside, self.dtype)
         if dstate_T is not None:
             dh = dh.copy()
             dh[trace.lengths - 1, np.arange(B)] += real_array(

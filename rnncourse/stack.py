@@ -1,6 +1,7 @@
 """Layers on top of each other: the hidden states of one are the inputs of the next."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -38,7 +39,10 @@ class Stack:
             raise ValueError("layers is empty, expected at least one RNN or LSTM")
         for n, layer in enumerate(layers, start=1):
             if not isinstance(layer, RNN | LSTM):
-                raise TypeError(f"layer {n} is {layer!r}, expected an RNN or LSTM")
+                raise TypeError(
+                    f"layer {n} is {layer!r}, expected an RNN or LSTM; give layers one by one: "
+                    "Stack(a, b)"
+                )
             if any(layer is other for other in layers[: n - 1]):
                 raise ValueError(f"layer {n} stands in the stack twice, expected layers of its own")
         for n, (below, above) in enumerate(pairwise(layers), start=2):
@@ -57,6 +61,9 @@ class Stack:
     def params(self) -> Params:
         """The parameters of all layers, as layer1.W_xh and so on, counted from the bottom."""
         return MappingProxyType(self._named([layer.params for layer in self.layers]))
+
+    def __repr__(self) -> str:
+        return f"Stack({', '.join(map(repr, self.layers))})"
 
     def _named(self, each: list[Any]) -> dict[str, Array]:
         return {f"layer{n}.{name}": a for n, own in enumerate(each, 1) for name, a in own.items()}
@@ -83,10 +90,17 @@ class Stack:
             Hidden states of the last layer; zeros past a sequence's length.
         state_T : tuple of each layer's final state
         trace : tuple of each layer's trace
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for the layers; the message says in which one.
         """
         h, states, traces = x, [], []
-        for layer, own in zip(self.layers, self._each("state", state), strict=True):
-            h, state_T, trace = layer.forward(h, own, lengths)
+        parts = zip(self.layers, self._each("state", state), strict=True)
+        for n, (layer, own) in enumerate(parts, start=1):
+            with _in_layer(n):
+                h, state_T, trace = layer.forward(h, own, lengths)
             states.append(state_T)
             traces.append(trace)
         return np.asarray(h), tuple(states), tuple(traces)
@@ -109,16 +123,23 @@ class Stack:
         dx : (T, B, D)
         dstate_0 : tuple of each layer's gradient for its initial state
         grads : dict by the names of `params`
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for the layers; the message says in which one.
         """
         parts = zip(
+            range(1, len(self.layers) + 1),
             self.layers,
             self._each("trace", trace),
             self._each("dstate_T", dstate_T),
             strict=True,
         )
         dstates, grads = [], []
-        for layer, own, outer in reversed(list(parts)):
-            dh, dstate_0, own_grads = layer.backward(own, dh, outer)
+        for n, layer, own, outer in reversed(list(parts)):
+            with _in_layer(n):
+                dh, dstate_0, own_grads = layer.backward(own, dh, outer)
             dstates.append(dstate_0)
             grads.append(own_grads)
         return np.asarray(dh), tuple(dstates[::-1]), self._named(grads[::-1])
@@ -126,7 +147,18 @@ class Stack:
     def _each(self, name: str, value: tuple[Any, ...] | None) -> tuple[Any, ...]:
         if value is None:
             return (None,) * len(self.layers)
-        if not isinstance(value, tuple) or len(value) != len(self.layers):
-            given = f"{len(value)} parts" if isinstance(value, tuple) else type(value).__name__
-            raise ValueError(f"{name} is {given}, expected a tuple of {len(self.layers)}")
-        return value
+        expected = f"expected {len(self.layers)}, one for each layer from the bottom up"
+        if not isinstance(value, tuple | list):
+            raise TypeError(f"{name} is {type(value).__name__}, {expected}")
+        if len(value) != len(self.layers):
+            raise ValueError(f"{name} has {len(value)} parts, {expected}")
+        return tuple(value)
+
+
+@contextmanager
+def _in_layer(n: int) -> Iterator[None]:
+    """Say in which layer an error arose."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} (layer {n} of the stack)") from error

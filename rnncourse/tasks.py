@@ -14,7 +14,7 @@ TEMPORAL_ORDER_CLASSES = ("XX", "XY", "YX", "YY")
 
 
 def temporal_order(
-    sequences: int, length: int, *, rng: np.random.Generator
+    batch_size: int, length: int, *, rng: np.random.Generator
 ) -> tuple[Array, NDArray[np.intp]]:
     """In which order did two symbols come? (Hochreiter and Schmidhuber, 1997, experiment 6a.)
 
@@ -25,7 +25,7 @@ def temporal_order(
 
     Parameters
     ----------
-    sequences : int
+    batch_size : int
         B, at least 1.
     length : int
         T, at least 10. The paper draws it from 100 to 110 anew for each sequence; here it is the
@@ -39,7 +39,7 @@ def temporal_order(
     labels : (B,) int from 0 to 3
         In the order of `TEMPORAL_ORDER_CLASSES`.
     """
-    B, T = require_size("sequences", sequences), require_size("length", length, 10)
+    B, T = require_size("batch_size", batch_size), require_size("length", length, 10)
     require_rng(rng)
     symbols = rng.integers(0, 4, (T, B))
     symbols[0], symbols[-1] = 6, 7
@@ -53,7 +53,7 @@ def temporal_order(
 
 
 def adding(
-    sequences: int, length: int, *, rng: np.random.Generator
+    batch_size: int, length: int, *, rng: np.random.Generator
 ) -> tuple[Array, Array, NDArray[np.intp]]:
     """What is the sum of two marked numbers? (Hochreiter and Schmidhuber, 1997, experiment 4.)
 
@@ -65,7 +65,7 @@ def adding(
 
     Parameters
     ----------
-    sequences : int
+    batch_size : int
         B, at least 1.
     length : int
         The least length, at least 20. Each sequence is up to a tenth longer, at random.
@@ -78,7 +78,7 @@ def adding(
     targets : (B, 1) float64
     lengths : (B,) int from `length` to 1.1 · `length`
     """
-    B, least = require_size("sequences", sequences), require_size("length", length, 20)
+    B, least = require_size("batch_size", batch_size), require_size("length", length, 20)
     lengths = require_rng(rng).integers(least, least + least // 10, B, endpoint=True)
     T, every = int(lengths.max()), np.arange(B)
     first = rng.integers(0, 10, B)
@@ -93,7 +93,7 @@ def adding(
     return x, (0.5 + np.sum(numbers * (markers == 1), axis=0) / 4)[:, None], lengths
 
 
-def copy(sequences: int, lag: int, *, rng: np.random.Generator) -> tuple[Array, NDArray[np.intp]]:
+def copy(batch_size: int, lag: int, *, rng: np.random.Generator) -> tuple[Array, NDArray[np.intp]]:
     """Repeat ten symbols after a lag (Arjovsky, Shah and Bengio, 2016, section 4.1).
 
     Ten random symbols of 0 … 7 come first, then lag − 1 blanks (8), the signal to repeat (9), and
@@ -103,7 +103,7 @@ def copy(sequences: int, lag: int, *, rng: np.random.Generator) -> tuple[Array, 
 
     Parameters
     ----------
-    sequences : int
+    batch_size : int
         B, at least 1.
     lag : int
         At least 1.
@@ -116,7 +116,7 @@ def copy(sequences: int, lag: int, *, rng: np.random.Generator) -> tuple[Array, 
     labels : (lag + 20, B) int from 0 to 8
         One for every step.
     """
-    B, lag = require_size("sequences", sequences), require_size("lag", lag)
+    B, lag = require_size("batch_size", batch_size), require_size("lag", lag)
     data = require_rng(rng).integers(0, 8, (10, B))
     symbols = np.full((lag + 20, B), 8)
     labels = symbols.copy()

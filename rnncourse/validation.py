@@ -1,6 +1,7 @@
 """Checks on arguments. Every error names the argument, what was given and what was expected."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -115,36 +116,39 @@ def require_size(name: str, value: int, low: int = 1) -> int:
     return int(value)
 
 
-def require_number(name: str, value: float) -> float:
-    """Return `value` if it is a finite real number; raise otherwise."""
+def require_number(name: str, value: float, expected: str = "a number") -> float:
+    """Return `value` as a float if it is a finite real number; raise otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} is {value!r}, expected a number")
-    if not np.isfinite(value):
-        raise ValueError(f"{name} is {value}, expected a finite number")
-    return float(value)
+        raise TypeError(f"{name} is {value!r}, expected {expected}")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = np.inf
+    if not np.isfinite(number):
+        finite = "a finite number" + expected.removeprefix("a number")
+        raise ValueError(f"{name} is {value}, expected {finite}")
+    return number
 
 
 def require_positive(name: str, value: float) -> float:
     """Return `value` if it is a finite number above 0; raise otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} is {value!r}, expected a number above 0")
-    if not (np.isfinite(value) and value > 0):
+    number = require_number(name, value, "a number above 0")
+    if number <= 0:
         raise ValueError(f"{name} is {value}, expected a finite number above 0")
-    return float(value)
+    return number
 
 
 def require_fraction(name: str, value: float) -> float:
     """Return `value` if it is a number from 0 to below 1; raise otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} is {value!r}, expected a number from 0 to below 1")
-    if not 0 <= value < 1:
+    number = require_number(name, value, "a number from 0 to below 1")
+    if not 0 <= number < 1:
         raise ValueError(f"{name} is {value}, expected a number from 0 to below 1")
-    return float(value)
+    return number
 
 
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`; raise ``ValueError`` otherwise."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
     return value
 
@@ -181,15 +185,39 @@ def sequences(
     return x, lengths, inside
 
 
-def error_signals(
+def batched(columns: Array, inside: NDArray[np.bool_] | None) -> Array:
+    """Return a layer's (T, H, B) columns as (T, B, H), read-only and cleared past the ends."""
+    rows = columns.transpose(0, 2, 1).copy()
+    if inside is not None:
+        rows[~inside] = 0
+    rows.flags.writeable = False
+    return rows
+
+
+def incoming(
     dh: ArrayLike, shape: tuple[int, int, int], inside: NDArray[np.bool_] | None, dtype: np.dtype
 ) -> Array:
-    """Check what a layer's backward pass receives, (T, B, H), and clear it past the ends."""
+    """Check the dh that a layer's backward pass is given, (T, B, H), and clear it past the ends."""
     if inside is not None:
         dh = numeric("dh", dh, "iuf", "real numbers")
         require_shape("dh", dh, shape)
         dh = np.where(inside[:, :, None], dh, 0)
     return real_array("dh", dh, shape, dtype)
+
+
+def require_trace(trace: Any, kind: type[Any], W: Array) -> None:
+    """Raise unless `trace` was made by a layer like the one with packed weights `W`."""
+    if not isinstance(trace, kind):
+        given, wanted = type(trace), f"{kind.__module__}.{kind.__name__}"
+        raise TypeError(
+            f"trace is a {given.__module__}.{given.__name__}, expected the {wanted} that this "
+            "layer's forward returned"
+        )
+    if trace.W.shape != W.shape or trace.W.dtype != W.dtype:
+        raise ValueError(
+            f"trace comes from a layer with packed weights of shape {trace.W.shape} and dtype "
+            f"{trace.W.dtype}, expected {W.shape} and {W.dtype}"
+        )
 
 
 def fitting_params(params: Params, values: Mapping[str, ArrayLike]) -> dict[str, Array]:

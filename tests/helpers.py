@@ -341,9 +341,9 @@ def composed_lstm(
                 "g": eq.delta_a_g(delta_c, i, g),
             }
             for q in GATES:
-                yield "W_hh", rows[q], eq.gate_grad_W_hh(delta_a[q], h[t])
-                yield "W_xh", rows[q], eq.gate_grad_W_xh(delta_a[q], x[t])
-                yield "b_h", rows[q], eq.gate_grad_b_h(delta_a[q])
+                yield "W_hh", rows[q], eq.grad_W_hh(delta_a[q], h[t])
+                yield "W_xh", rows[q], eq.grad_W_xh(delta_a[q], x[t])
+                yield "b_h", rows[q], eq.grad_b_h(delta_a[q])
             yield "x", t, eq.lstm_grad_x(delta_a, W_xh)
         yield "h", ..., eq.lstm_grad_h0(delta_a, W_hh)
         yield "c", ..., eq.lstm_grad_c0(f_next, delta_c)

@@ -280,9 +280,9 @@ def test_the_terms_of_one_gate_are_derivatives_of_its_pre_activation(cell):
 
     for q, delta in deltas.items():
         terms = {
-            "W_hh": eq.gate_grad_W_hh(delta, cell["h_prev"]),
-            "W_xh": eq.gate_grad_W_xh(delta, cell["x"]),
-            "b_h": eq.gate_grad_b_h(delta),
+            "W_hh": eq.grad_W_hh(delta, cell["h_prev"]),
+            "W_xh": eq.grad_W_xh(delta, cell["x"]),
+            "b_h": eq.grad_b_h(delta),
         }
         for name, given in terms.items():
             own = f"{name}_{q}"
@@ -319,3 +319,10 @@ def test_gru_candidate_and_hidden_state_entry_by_entry(rng, w):
     assert_close(given, np.tanh(a))
     mixed = [z[i] * w["h_prev"][i] + (1 - z[i]) * n[i] for i in range(H)]
     assert_close(eq.gru_hidden(z, w["h_prev"], n), np.array(mixed))
+
+
+@pytest.mark.parametrize(
+    ("b_f", "steps"), [(40.0, np.log(2) * np.exp(40)), (-800.0, np.log(2) / 800)]
+)
+def test_a_half_life_holds_for_any_bias(b_f, steps):
+    assert_close(eq.half_life(b_f) / steps, 1.0)

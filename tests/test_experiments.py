@@ -73,3 +73,8 @@ def test_all_runs_go_on_where_they_stopped(tmp_path, monkeypatch):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         forget_bias.run(**{"length": 20, "forget_bias": 1, "seed": 0, **arguments})
+
+
+def test_the_folder_of_the_results_is_looked_for_before_the_first_run(tmp_path):
+    with pytest.raises(ValueError, match=r"^path is .*, expected a file in a folder that exists"):
+        forget_bias.run_all(tmp_path / "none" / "results.json")

@@ -6,7 +6,7 @@ from helpers import make_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 from rnncourse import check_gradients, clip_by_global_norm, clip_by_value, global_norm
-from rnncourse.gradients import GradientReport
+from rnncourse.gradients import Entry, GradientReport
 
 # ---------------------------------------------------------------- check_gradients
 
@@ -254,3 +254,34 @@ def test_no_limit_mends_what_is_not_finite(bad):
 def test_the_limit_must_be_a_number_above_zero(limit):
     with pytest.raises(ValueError, match=r"^limit is .*, expected a finite number above 0"):
         clip_by_value({"a": np.ones(2)}, limit)
+
+
+def test_a_limit_may_be_a_numpy_number():
+    grads = {"a": np.array([0.5, -3.0], np.float32)}
+    assert [clip_by_value(grads, np.float64(0.1)) for _ in range(2)] == [2, 0]
+
+
+@pytest.mark.parametrize("clip", [clip_by_value, clip_by_global_norm])
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        ([3.0], TypeError, "b is list, expected a float array"),
+        (None, TypeError, "b is NoneType, expected a float array"),
+        (np.array([3]), TypeError, "b is int64, expected a float array"),
+        (np.broadcast_to(3.0, 2), ValueError, "b is read-only, expected an array to change"),
+    ],
+)
+def test_what_cannot_be_clipped_in_place_changes_nothing(clip, bad, error, message):
+    grads = {"a": np.array([9.0, 9.0]), "b": bad}
+    with pytest.raises(error, match=f"^{message}"):
+        clip(grads, 1)
+    assert_array_equal(grads["a"], 9)
+
+
+def test_long_names_keep_the_table_in_line():
+    entry = Entry("layer1.W_xh", (0,), 1.0, 1.0)
+    report = GradientReport(
+        {"layer1.W_xh": 1e-9, "b_y": 1e-9}, {"layer1.W_xh": entry, "b_y": entry}
+    )
+    columns = {line.index("e-09") for line in str(report).splitlines()[1:]}
+    assert len(columns) == 1

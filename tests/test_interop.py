@@ -5,7 +5,7 @@ import pytest
 from helpers import LAYERS, assert_close, make_layer, owners
 from numpy.testing import assert_array_equal
 
-from rnncourse.interop import load_torch_state, torch_state
+from rnncourse.interop import load_torch_state, to_torch, torch_state
 
 each_layer = pytest.mark.parametrize("kind", [*LAYERS, "LSTMs"])
 # Rows of the weights of one layer, in units of H: an LSTM stacks four gates.
@@ -111,3 +111,12 @@ def test_biases_whose_sum_overflows_change_nothing(rng):
 def test_a_module_is_not_its_state(rng):
     with pytest.raises(TypeError, match=r"state is a list, expected the mapping state_dict\(\)"):
         load_torch_state(make_layer("LSTM", rng=rng), [])
+
+
+@pytest.mark.parametrize(
+    "function", [torch_state, to_torch, lambda layer: load_torch_state(layer, {})]
+)
+def test_what_is_no_layer_is_refused(function):
+    pytest.importorskip("torch", exc_type=ImportError)
+    with pytest.raises(TypeError, match=r"^layer is None, expected an RNN, LSTM or Stack"):
+        function(None)

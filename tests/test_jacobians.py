@@ -325,3 +325,20 @@ def test_a_gradient_by_step_says_what_is_wrong(rng):
         jacobians.gradient_by_step(p.model, p.x, p.targets, lengths=[1, 2, 9])
     with pytest.raises(ValueError, match="targets has shape"):
         jacobians.gradient_by_step(p.model, p.x, p.targets[:2])
+
+
+@pytest.mark.parametrize("part", [None, 0, [0, 1], np.array([True, False])])
+def test_a_part_is_a_slice(rng, part):
+    with pytest.raises(TypeError, match=r"^part is .*, expected a slice"):
+        jacobians.norms_by_lag(make_layer("LSTM", rng=rng), np.ones((3, 2)), part=part)
+
+
+def test_a_layer_of_a_stack_may_start_from_zeros(rng):
+    stack, x = make_layer("stack", rng=rng), rng.normal(size=(3, 2))
+    top = rng.normal(size=(1, 4))
+    zeros = np.zeros((1, 5)), np.zeros((1, 5))
+    assert_close(
+        jacobians.step_jacobians(stack, x, (None, top)),
+        jacobians.step_jacobians(stack, x, (zeros, top)),
+        0,
+    )

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from rnncourse import check_gradients
+from rnncourse import NotFiniteError, check_gradients
 
 each_layer = pytest.mark.parametrize("kind", LAYERS)
 
@@ -402,3 +402,39 @@ def test_parameters_are_loaded_all_or_none(kind, rng):
     assert_close(dict(layer.params), before, 0)
     layer.load_params(changed)
     assert_close(dict(layer.params), changed, 0)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_a_trace_of_another_kind_or_dtype_is_refused(rng, kind):
+    layer, other = make_layer(kind, rng=rng), "LSTM" if kind == "RNN" else "RNN"
+    x = np.ones((3, 2, layer.input_size))
+    h, _, trace = layer.forward(x)
+    with pytest.raises(
+        TypeError, match=rf"^trace is a rnncourse\.{kind.lower()}\.Trace, expected the "
+    ):
+        make_layer(other, rng=rng).backward(trace, h)
+    with pytest.raises(TypeError, match=r"^trace is a numpy\.ndarray, expected the "):
+        layer.backward(h, trace)
+    narrow = make_layer(kind, layer.input_size, layer.hidden_size, rng=rng, dtype=np.float32)
+    with pytest.raises(ValueError, match=r"dtype float64, expected .* float32$"):
+        narrow.backward(trace, h)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_a_state_that_overflows_is_reported_and_does_not_warn(rng, kind):
+    layer = make_layer(kind, 33, 4, rng=rng)
+    x = 1e308 * rng.choice([-1.0, 1.0], size=(3, 2, 33))
+    layer.params["W_xh"][:] = 20 * rng.choice([-1.0, 1.0], size=layer.params["W_xh"].shape)
+    with pytest.raises(
+        NotFiniteError, match=r"^h \(inputs or weights are too large\) contains NaN"
+    ):
+        layer.forward(x)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_a_trace_shows_the_hidden_states(rng, kind):
+    layer = make_layer(kind, rng=rng)
+    h, _, trace = layer.forward(np.ones((3, 2, layer.input_size)), lengths=[3, 1])
+    assert_close(trace.h, h, 0)
+    with pytest.raises(ValueError, match="read-only"):
+        trace.h[0] = 1

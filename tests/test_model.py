@@ -11,6 +11,7 @@ from helpers import (
     LOSSES,
     assert_close,
     composed_gradients,
+    make_layer,
     make_model,
     make_problem,
     make_state,
@@ -122,9 +123,9 @@ def test_predictions_are_what_the_loss_is_taken_over(p):
 
 
 @given(problems())
-def test_error_signals_are_what_the_layer_is_given(p):
+def test_layer_signals_are_what_the_layer_is_given(p):
     """The inputs of every step, and the gradient of the loss for every state by way of y_t."""
-    x, dh = p.model.error_signals(**p.data, state=p.state)
+    x, dh = p.model.layer_signals(**p.data, state=p.state)
     T, B, _ = p.inputs.shape
     inside = np.arange(T)[:, None] < (np.full(B, T) if p.lengths is None else p.lengths)
     assert_close(x, np.where(inside[..., None], p.inputs, 0), 0)
@@ -383,3 +384,39 @@ def test_a_copy_computes_the_same_and_shares_nothing(rng, layer, copied):
         W += 1
     assert_array_equal(model.predict(x), before)
     assert not np.allclose(twin.predict(x), before)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "stack"])
+def test_a_run_can_go_on_from_the_state_of_another(rng, kind):
+    layer = make_layer(kind, rng=rng)
+    model = Model(layer, Readout(layer.hidden_size, 2, rng=rng))
+    x = rng.normal(size=(6, 3, layer.input_size))
+    whole, state_T = model.run(x)
+    first, state = model.run(x[:2])
+    rest, state_end = model.run(x[2:], state=state)
+    assert_close(np.concatenate([first, rest]), whole)
+    assert_close(whole, model.predict(x), 0)
+    for one, other in zip(leaves(state_end), leaves(state_T), strict=True):
+        assert_close(one, other)
+
+
+def leaves(state):
+    return [a for s in state for a in leaves(s)] if isinstance(state, tuple) else [state]
+
+
+def test_the_signals_of_a_layer_are_copies(rng):
+    p = make_problem(rng, arrangement="many-to-one")
+    before = p.x.copy()
+    x, _ = p.model.layer_signals(**p.data)
+    x[:] = 0
+    assert_close(p.x, before, 0)
+
+
+def test_a_model_shows_its_parts_and_refuses_what_is_no_layer(rng):
+    model = Model(RNN(2, 3, rng=rng), Readout(3, 4, rng=rng))
+    assert repr(model) == (
+        "Model(RNN(2, 3, dtype=float64), Readout(3, 4, dtype=float64), loss='cross_entropy', "
+        "arrangement='many-to-many', reduction='mean')"
+    )
+    with pytest.raises(TypeError, match=r"^layer is None, expected an RNN, LSTM or Stack"):
+        Model(None, Readout(3, 4, rng=rng))

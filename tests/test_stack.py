@@ -14,7 +14,7 @@ from helpers import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnncourse import LSTM, RNN, Stack
+from rnncourse import LSTM, RNN, NotFiniteError, Stack
 
 KINDS = st.lists(st.sampled_from(["RNN", "LSTM"]), min_size=1, max_size=3)
 X = np.ones((3, 2, 2))
@@ -137,9 +137,8 @@ def test_a_stack_has_no_layer_twice_and_no_stack_inside(rng):
 @pytest.mark.parametrize(
     ("state", "error", "message"),
     [
-        (np.ones((2, 4)), ValueError, "state is ndarray, expected a tuple of 2"),
-        ([None, None], ValueError, "state is list, expected a tuple of 2"),
-        ((np.ones((2, 4)),), ValueError, "state is 1 parts, expected a tuple of 2"),
+        (np.ones((2, 4)), TypeError, "state is ndarray, expected 2, one for each layer"),
+        ((np.ones((2, 4)),), ValueError, "state has 1 parts, expected 2, one for each layer"),
         ((np.ones((2, 5)), np.ones((2, 4))), TypeError, r"state is a ndarray, expected a pair"),
         (((np.ones((2, 5)),) * 2, np.ones((2, 3))), ValueError, r"state has shape \(2, 3\), exp"),
     ],
@@ -158,5 +157,28 @@ def test_a_trace_of_another_stack_is_refused(rng):
     _, _, trace = make_layer("stack", 2, 3, rng=rng).forward(X)
     with pytest.raises(ValueError, match=r"^trace comes from a layer with packed weights of shape"):
         stack.backward(trace, dh)
-    with pytest.raises(ValueError, match=r"^trace is 1 parts, expected a tuple of 2"):
+    with pytest.raises(ValueError, match=r"^trace has 1 parts, expected 2, one for each layer"):
         stack.backward(trace[:1], dh)
+
+
+def test_an_error_says_in_which_layer(rng):
+    stack = make_layer("stack", rng=rng)
+    _, _, trace = stack.forward(X)
+    with pytest.raises(
+        ValueError, match=r"^state has shape \(2, 3\), .* \(layer 2 of the stack\)$"
+    ):
+        stack.forward(X, [None, np.ones((2, 3))])
+    with pytest.raises(TypeError, match=r"expected a pair \(h, c\) \(layer 1 of the stack\)$"):
+        stack.backward(trace, np.ones((3, 2, 4)), (np.ones((2, 5)), None))
+    stack.params["layer2.W_hh"][0, 0] = np.nan
+    with pytest.raises(NotFiniteError, match=r"\(layer 2 of the stack\)$"):
+        stack.forward(X)
+
+
+def test_it_shows_what_it_is_made_of(rng):
+    stack = Stack(LSTM(2, 5, rng=rng), RNN(5, 4, rng=rng))
+    assert repr(stack) == "Stack(LSTM(2, 5, dtype=float64), RNN(5, 4, dtype=float64))"
+    with pytest.raises(
+        TypeError, match=r"^layer 1 is \[LSTM.*give layers one by one: Stack\(a, b\)"
+    ):
+        Stack([LSTM(2, 5, rng=rng)])

@@ -164,15 +164,15 @@ def test_the_shortest_sequences(rng, name, size, least):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"sequences": 0}, ValueError, "sequences is 0, expected at least 1"),
-        ({"sequences": 2.0}, TypeError, "sequences is 2.0, expected a whole number"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0, expected at least 1"),
+        ({"batch_size": 2.0}, TypeError, "batch_size is 2.0, expected a whole number"),
         ({"size": 0}, ValueError, "(length|lag) is 0, expected at least"),
         ({"size": 50.0}, TypeError, r"(length|lag) is 50.0, expected a whole number"),
         ({"rng": 1}, TypeError, "rng is 1, expected a generator"),
     ],
 )
 def test_a_task_says_what_is_wrong(rng, name, arguments, error, message):
-    given = {"sequences": 3, "size": 50, "rng": rng, **arguments}
+    given = {"batch_size": 3, "size": 50, "rng": rng, **arguments}
     given["lag" if name == "copy" else "length"] = given.pop("size")
     with pytest.raises(error, match=f"^{message}"):
         getattr(tasks, name)(**given)

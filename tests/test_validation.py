@@ -8,11 +8,13 @@ from rnncourse.validation import (
     NotFiniteError,
     boolean_array,
     copy_params,
-    error_signals,
+    incoming,
     real_array,
     require_choice,
     require_finite,
+    require_fraction,
     require_number,
+    require_positive,
     require_size,
     sequences,
     whole_numbers,
@@ -138,12 +140,24 @@ def test_sequences_of_one_length_need_no_mask():
     assert x.dtype == np.float64
 
 
-def test_error_signals_are_cleared_past_the_ends():
+def test_incoming_are_cleared_past_the_ends():
     inside = np.array([[True, True], [False, True]])
     dh = np.array([[[1.0], [2.0]], [[np.inf], [4.0]]])
-    cleared = error_signals(dh, (2, 2, 1), inside, np.dtype(np.float32))
+    cleared = incoming(dh, (2, 2, 1), inside, np.dtype(np.float32))
     assert_array_equal(cleared[..., 0], [[1, 2], [0, 4]])
     assert cleared.dtype == np.float32
     assert np.isinf(dh[1, 0])
     with pytest.raises(NotFiniteError, match=r"dh contains NaN or infinity: 1 of 4 .*\(1, 0, 0\)"):
-        error_signals(dh, (2, 2, 1), None, np.dtype(float))
+        incoming(dh, (2, 2, 1), None, np.dtype(float))
+
+
+@pytest.mark.parametrize("value", [None, 1, ["a"], np.array(["a", "b"])])
+def test_a_choice_is_text(value):
+    with pytest.raises(ValueError, match=r"^q is .*, expected one of 'a', 'b'"):
+        require_choice("q", value, ("a", "b"))
+
+
+@pytest.mark.parametrize("check", [require_number, require_positive, require_fraction])
+def test_a_number_too_large_for_a_float_is_not_finite(check):
+    with pytest.raises(ValueError, match=r"^n is 1000.*, expected a finite number"):
+        check("n", 10**400)

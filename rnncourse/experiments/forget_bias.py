@@ -1,16 +1,16 @@
 """How the forget gate's first bias decides what an LSTM can learn to remember.
 
 An LSTM with 16 units learns the temporal order of two symbols (`rnncourse.tasks.temporal_order`),
-with its forget bias started at 0, 1 or 3 and sequences of 20, 50 or 100 steps. It has to hold the
-first symbol for 80 to 90 percent of the length and the second for 40 to 50 percent.
+with its forget bias started at 0, 1, 3 or 6 and sequences of 20, 50 or 100 steps. It has to hold the
+first symbol for 75 to 89 percent of the length and the second for 35 to 49 percent.
 
-``python -m rnncourse.experiments.forget_bias results.json`` repeats all 90 runs. It writes each
+``python -m rnncourse.experiments.forget_bias results.json`` repeats all 120 runs. It writes each
 result as it comes, and goes on where it was stopped.
 """
 
+import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ from ..readout import Readout
 from ..tasks import temporal_order
 from ..validation import require_size
 
-LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3), range(10)
+LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3, 6), range(10)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _accuracy(model: Model, x: np.ndarray, labels: np.ndarray) -> float:
 
 
 def saved() -> list[Run]:
-    """Return the results that travel with the package: all 90 runs, each on one core."""
+    """Return the results that travel with the package: all 120 runs, each on one core."""
     return _read((files(__package__) / "forget_bias.json").read_text(encoding="utf-8"))
 
 
@@ -124,6 +124,8 @@ def run_all(path: str | os.PathLike[str]) -> list[Run]:
     The file is replaced whole after each run, so that a stop loses one run at most.
     """
     path = Path(path)
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"path is {path}, expected a file in a folder that exists")
     runs = _read(path.read_text(encoding="utf-8")) if path.exists() else []
     done = {(r.length, r.forget_bias, r.seed) for r in runs}
     missing = [key for key in product(LENGTHS, BIASES, SEEDS) if key not in done]
@@ -147,4 +149,6 @@ def _write(path: Path, runs: Sequence[Run]) -> None:
 
 
 if __name__ == "__main__":
-    print(table(run_all(sys.argv[1] if len(sys.argv) > 1 else "forget_bias.json")))
+    parser = argparse.ArgumentParser(description="Repeat the 120 runs of the experiment.")
+    parser.add_argument("path", help="file of results to write or go on with, such as runs.json")
+    print(table(run_all(parser.parse_args().path)))

@@ -3,7 +3,7 @@
 Needs matplotlib (``pip install rnncourse[plot]``).
 """
 
-from .gates import CELL, cell_paths, conveyor, lstm_cell
+from .gates import cell_paths, conveyor, lstm_cell
 from .gradients import circle_images, gradient_chain
 from .paths import chain_rule, kept_paths
 from .structure import (
@@ -22,6 +22,7 @@ from .structure import (
 from .style import (
     BLUE,
     CARD,
+    CELL,
     ERROR,
     GREEN,
     HIDDEN,

@@ -9,20 +9,18 @@ from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
 from ..validation import require_choice
 from .style import (
     CARD,
+    CELL,
     ERROR,
     HIDDEN,
     INK,
     INPUT,
     ORANGE,
-    PURPLE,
     QUIET,
     Point,
     arrow,
     canvas,
     node,
 )
-
-CELL = PURPLE  # the memory cell, in every drawing and plot of the chapter
 
 
 def lstm_cell() -> Figure:

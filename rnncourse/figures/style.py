@@ -16,7 +16,7 @@ from matplotlib.patches import Circle, FancyArrowPatch
 CARD, INK, QUIET = "#fbfaf6", "#20242c", "#6b7280"
 BLUE, GREEN, ORANGE, VERMILION = "#0072B2", "#009E73", "#E69F00", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
-INPUT, HIDDEN, OUTPUT, ERROR = GREEN, BLUE, ORANGE, VERMILION
+INPUT, HIDDEN, OUTPUT, ERROR, CELL = GREEN, BLUE, ORANGE, VERMILION, PURPLE
 
 Point = tuple[float, float]
 
