@@ -21,7 +21,7 @@ def temporal_order(
     A sequence begins with E and ends with B. Between them stand random distractors a, b, c, d,
     except at two places: one between 10 and 20 percent of the length and one between 50 and 60
     percent, each holding X or Y. The label says which: XX, XY, YX or YY. The network answers
-    after B, so it has to hold the first symbol for 80 to 90 percent of the length.
+    after B, so it has to hold the first symbol for about 80 to 90 percent of the length.
 
     Parameters
     ----------

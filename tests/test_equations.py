@@ -57,9 +57,11 @@ def test_hidden_state_and_output_entry_by_entry(w):
 
 
 def test_errors_by_hand():
-    assert eq.squared_error(np.array([1.0, -2.0]), np.array([0.0, 1.0])) == 0.5 * (1 + 9)
+    half_square = eq.squared_error(np.array([1.0, -2.0]), np.array([0.0, 1.0]))
+    assert (half_square, type(half_square)) == (0.5 * (1 + 9), float)
     y = np.log([0.2, 0.3, 0.5]) + 7  # a shift changes nothing
     assert_allclose(eq.cross_entropy(y, 1), -np.log(0.3))
+    assert type(eq.cross_entropy(y, 1)) is float
 
 
 def test_update_goes_against_the_gradient():

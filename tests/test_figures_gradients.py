@@ -124,7 +124,7 @@ def test_images_of_the_circle_reach_as_far_as_the_norm_of_the_power():
     reach = [np.hypot(*corners.T).max() for corners in images(fig)]
     assert np.allclose(reach, norms, rtol=1e-3)
     for ax, k, norm in zip(fig.axes, powers, norms, strict=True):
-        assert f"$k = {k}$" in ax.get_title(loc="left")
+        assert f"$n = {k}$" in ax.get_title(loc="left")
         assert f"reaches {norm:.3g}" in ax.get_title(loc="left")
 
 

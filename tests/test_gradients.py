@@ -43,6 +43,22 @@ def test_relative_error_is_the_largest_difference_over_the_largest_entry(cubic):
     worst = report.worst
     assert (worst.name, worst.index, worst.analytic) == ("A", (0, 1), 4.9)
     assert_allclose(worst.numeric, 4.0, rtol=1e-8)
+    assert {type(worst.analytic), type(worst.numeric), type(report.max_error)} == {float}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("off", [0.9, -0.9])
+def test_too_large_and_too_small_are_equally_wrong(cubic, sign, off):
+    """Also where the gradient is negative: sizes are absolute."""
+    loss, params, grads = cubic
+    grads = {name: sign * g for name, g in grads.items()}
+    grads["A"][0, 1] += off
+    report = check_gradients(lambda: sign * loss(), params, grads)
+    assert_allclose(report.errors["A"], 0.1, rtol=1e-6)
+    assert report.worst.index == (0, 1)
+    alone = {"b": np.array([sign * (2 + off)])}, {"b": np.array([sign * 2.0])}
+    report = check_gradients(lambda: float(alone[1]["b"][0] ** 2) / 2, alone[1], alone[0])
+    assert_allclose(report.errors["b"], abs(off) / max(2, 2 + off), rtol=1e-6)
 
 
 def test_the_size_is_that_of_the_larger_side(cubic):
@@ -178,6 +194,7 @@ def test_only_float64_is_fine_enough_for_differences(cubic, dtype):
 def test_global_norm_takes_all_gradients_as_one_vector():
     assert global_norm({"a": np.array([[3.0, 0.0]]), "b": np.array([4.0])}) == 5.0
     assert global_norm({"a": np.array([3e30, 4e30], np.float32)}) == pytest.approx(5e30)
+    assert type(global_norm({"a": np.ones(2, np.float32)})) is float
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -201,15 +218,17 @@ def test_short_gradients_are_left_alone(max_norm):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_gradients_that_are_not_finite_are_refused_unchanged(bad):
-    grads = {"a": np.array([3.0, 4.0]), "b": np.array([1.0, bad])}
-    with pytest.raises(FloatingPointError, match=r"^the global norm is .*: b is not finite"):
+    grads = {"a": np.array([3.0, 4.0]), "b": np.array([1.0, bad]), "c": np.array([bad])}
+    message = f"^the global norm is {bad}: b, c is not finite, expected finite gradients$"
+    with pytest.raises(FloatingPointError, match=message):
         clip_by_global_norm(grads, 1.0)
     assert_array_equal(grads["a"], [3.0, 4.0])
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_a_norm_that_overflows_is_refused():
-    with pytest.raises(FloatingPointError, match="the sum of squares is not finite"):
+    message = "^the global norm is inf: the sum of squares is not finite, expected finite gradients"
+    with pytest.raises(FloatingPointError, match=message):
         clip_by_global_norm({"a": np.array([1e200])}, 1.0)
 
 
@@ -226,7 +245,8 @@ def test_the_largest_norm_must_be_a_number_above_zero(max_norm):
 def test_each_entry_is_cut_by_itself_in_place(dtype):
     a, b = np.array([[3.0, -0.5, -7.0]], dtype), np.array([2.0, 2.5, -2.0], dtype)
     grads = {"a": a, "b": b}
-    assert clip_by_value(grads, 2.0) == 3  # an entry at the limit is not cut
+    cut = clip_by_value(grads, 2.0)
+    assert (cut, type(cut)) == (3, int)  # an entry at the limit is not cut
     assert_array_equal(a, [[2, -0.5, -2]])
     assert_array_equal(b, [2, 2, -2])
     assert grads["a"] is a

@@ -227,6 +227,12 @@ def test_for_an_rnn_the_terms_are_the_paths_that_use_the_weight_at_the_step(rng,
         assert_close(terms[weight], expected)
 
 
+def test_terms_of_a_float32_model_are_float64(rng):
+    p = make_problem(rng, layer="LSTM", dtype=np.float32)
+    terms = jacobians.gradient_by_step(p.model, **p.data, state=p.state)
+    assert {a.dtype for a in terms.values()} == {np.dtype(np.float64)}
+
+
 def test_steps_that_reach_no_error_have_no_term(rng):
     p = make_problem(rng, T=6, B=2, layer="LSTM")
     p.lengths, p.mask = np.array([6, 2]), np.zeros((6, 2), bool)
@@ -255,6 +261,7 @@ SQUARES = np.ones((3, 2, 2))
     [
         (np.ones((2, 2)), ValueError, r"jacobians has shape \(2, 2\), expected \(T, n, n\)"),
         (np.ones((3, 2, 4)), ValueError, r"jacobians has shape \(3, 2, 4\), expected square"),
+        (np.ones((3, 4, 2)), ValueError, r"jacobians has shape \(3, 4, 2\), expected square"),
         (np.ones((0, 2, 2)), ValueError, "jacobians has shape .* T at least 1"),
         (SQUARES * 1j, TypeError, "jacobians has dtype complex128"),
         (SQUARES * np.nan, ValueError, "jacobians contains NaN"),
@@ -275,24 +282,29 @@ def test_a_product_that_overflows_says_at_which_lag():
         jacobians.bound_by_lag(np.concatenate([0 * SQUARES, SQUARES * 1e200]))
 
 
-@pytest.mark.parametrize("function", [jacobians.singular_values, jacobians.spectral_radius])
+@pytest.mark.parametrize(
+    ("function", "sizes"),
+    [(jacobians.singular_values, r"\(M, N\)"), (jacobians.spectral_radius, r"\(H, H\)")],
+)
 @pytest.mark.parametrize(
     ("W", "error", "message"),
     [
-        (np.ones(3), ValueError, r"W has shape \(3,\), expected"),
-        (np.ones((0, 0)), ValueError, "W has shape .* at least 1"),
+        (np.ones(3), ValueError, r"W has shape \(3,\), expected SIZES"),
+        (np.ones((0, 0)), ValueError, "W has shape .* expected SIZES with . at least 1"),
         (np.eye(2) * 1j, TypeError, "W has dtype complex128"),
         (np.eye(2) * np.nan, ValueError, "W contains NaN"),
     ],
 )
-def test_a_matrix_that_does_not_fit(function, W, error, message):
-    with pytest.raises(error, match=f"^{message}"):
+def test_a_matrix_that_does_not_fit(function, sizes, W, error, message):
+    with pytest.raises(error, match=f"^{message.replace('SIZES', sizes)}"):
         function(W)
 
 
 def test_only_a_square_matrix_has_a_spectral_radius():
-    with pytest.raises(ValueError, match=r"^W has shape \(2, 3\), expected a square matrix"):
-        jacobians.spectral_radius(np.ones((2, 3)))
+    for shape in ((2, 3), (3, 2)):
+        message = rf"^W has shape \({shape[0]}, {shape[1]}\), expected a square matrix"
+        with pytest.raises(ValueError, match=message):
+            jacobians.spectral_radius(np.ones(shape))
 
 
 @pytest.mark.parametrize("function", [jacobians.step_jacobians, jacobians.norms_by_lag])

@@ -38,6 +38,7 @@ def stacks(draw):
 def test_a_stack_is_its_layers_run_by_hand(drawn):
     stack, x, state, lengths, dh, dstate_T = drawn
     assert (stack.input_size, stack.hidden_size) == (x.shape[2], dh.shape[2])
+    assert stack.dtype == np.float64
     h, state_T, trace = stack.forward(x, state, lengths)
     dx, dstate_0, grads = stack.backward(trace, dh, dstate_T)
     below, runs = x, []
@@ -139,6 +140,7 @@ def test_a_stack_has_no_layer_twice_and_no_stack_inside(rng):
     [
         (np.ones((2, 4)), TypeError, "state is ndarray, expected 2, one for each layer"),
         ((np.ones((2, 4)),), ValueError, "state has 1 parts, expected 2, one for each layer"),
+        ((None,) * 3, ValueError, "state has 3 parts, expected 2, one for each layer"),
         ((np.ones((2, 5)), np.ones((2, 4))), TypeError, r"state is a ndarray, expected a pair"),
         (((np.ones((2, 5)),) * 2, np.ones((2, 3))), ValueError, r"state has shape \(2, 3\), exp"),
     ],

@@ -88,7 +88,7 @@ def circle_images(W: ArrayLike, powers: Sequence[int]) -> Figure:
     ----------
     W : (2, 2) of real numbers
     powers : whole numbers from 0, at least one
-        One panel for each k, from top to bottom.
+        One panel for each power, from top to bottom.
 
     Raises
     ------
@@ -118,5 +118,5 @@ def circle_images(W: ArrayLike, powers: Sequence[int]) -> Figure:
         ax.plot(*circle, "--", color=QUIET, linewidth=1)
         ax.fill(*image, facecolor=HIDDEN + "33", edgecolor=HIDDEN, linewidth=1.6)
         ax.set(aspect="equal", xlim=(-reach_x, reach_x), ylim=(-reach_y, reach_y), yticks=[0])
-        ax.set_title(f"$k = {k}$:  reaches {np.linalg.norm(M, 2):.3g}", fontsize=10)
+        ax.set_title(f"$n = {k}$:  reaches {np.linalg.norm(M, 2):.3g}", fontsize=10)
     return fig
