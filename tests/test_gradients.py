@@ -288,6 +288,7 @@ def test_a_limit_may_be_a_numpy_number():
         ([3.0], TypeError, "b is list, expected a float array"),
         (None, TypeError, "b is NoneType, expected a float array"),
         (np.array([3]), TypeError, "b is int64, expected a float array"),
+        (np.array([3j]), TypeError, "b is complex128, expected a float array"),
         (np.broadcast_to(3.0, 2), ValueError, "b is read-only, expected an array to change"),
     ],
 )

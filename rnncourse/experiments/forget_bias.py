@@ -1,8 +1,8 @@
 """How the forget gate's first bias decides what an LSTM can learn to remember.
 
 An LSTM with 16 units learns the temporal order of two symbols (`rnncourse.tasks.temporal_order`),
-with its forget bias started at 0, 1, 3 or 6 and sequences of 20, 50 or 100 steps. It has to hold the
-first symbol for 75 to 89 percent of the length and the second for 35 to 49 percent.
+with its forget bias started at 0, 1, 3 or 6 and sequences of 20, 50 or 100 steps. It has to hold
+the first symbol for 75 to 89 percent of the length and the second for 35 to 49 percent.
 
 ``python -m rnncourse.experiments.forget_bias results.json`` repeats all 120 runs. It writes each
 result as it comes, and goes on where it was stopped.
