@@ -231,6 +231,8 @@ def norm_by_step(terms: Mapping[str, Array]) -> Array:
     -------
     (T,) float64
     """
+    if not terms:
+        raise ValueError("terms is empty, expected at least one array (T, ...)")
     squares = [
         np.square(a, dtype=np.float64).reshape(len(a), -1).sum(axis=1) for a in terms.values()
     ]

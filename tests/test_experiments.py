@@ -39,6 +39,7 @@ def test_the_table_counts_and_takes_medians():
 def test_all_runs_go_on_where_they_stopped(tmp_path, monkeypatch):
     path = tmp_path / "results.json"
     monkeypatch.setattr(forget_bias, "LENGTHS", (20,))
+    monkeypatch.setattr(forget_bias, "BIASES", (0, 1, 3))
     monkeypatch.setattr(forget_bias, "SEEDS", range(2))
     made = []
 

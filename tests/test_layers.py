@@ -120,7 +120,7 @@ def test_backward_agrees_with_complex_steps(kind, run):
 
 
 @each_layer
-@percent(50)
+@percent(25)
 @given(run=runs())
 def test_backward_agrees_with_finite_differences(kind, run):
     r = run(kind)
