@@ -357,5 +357,5 @@ def test_a_layer_of_a_stack_may_start_from_zeros(rng):
 
 
 def test_no_terms_have_no_length():
-    with pytest.raises(ValueError, match="^terms is empty, expected at least one"):
+    with pytest.raises(ValueError, match=r"^terms is empty, expected at least one"):
         jacobians.norm_by_step({})
