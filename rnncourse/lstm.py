@@ -197,7 +197,7 @@ class LSTM:
         state_T : (h_T, c_T), each (B, H)
             The state after each sequence's last step.
         trace : Trace
-            For `backward`, and for looking inside: trace.f, .i, .o, .g and .c are (T, B, H).
+            For `backward`, and for looking inside: trace.f, .i, .o, .g, .c and .h.
 
         Raises
         ------

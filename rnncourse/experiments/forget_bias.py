@@ -144,8 +144,12 @@ def _read(text: str) -> list[Run]:
 def _write(path: Path, runs: Sequence[Run]) -> None:
     rows = ",\n".join(json.dumps(asdict(r)) for r in runs)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 if __name__ == "__main__":
