@@ -16,31 +16,24 @@ Equations (labels as in the book), for each step t, each sequence, and each gate
     eq-lstm-sums         dW_hh,q = Σ δ^{a_q} h_{t-1}ᵀ,  dW_xh,q = Σ δ^{a_q} x_tᵀ,
                          db_h,q = Σ δ^{a_q}
 
-The four gates are stacked in the order i, f, g, o, PyTorch's, into one packed matrix
-W = [W_hh | W_xh | b_h] of 4H rows that acts on the packed column [h_{t-1}; x_t; 1], so that a
-step is one product. Inside, a batch is stored as columns, as in `rnncourse.rnn`.
+The four gates are stacked in the order i, f, g, o, PyTorch's, into one packed matrix of 4H rows
+(`rnncourse.packed`), so that a step is one product.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from .packed import PackedLayer, PackedTrace
 from .validation import (
     Array,
     Params,
-    batched,
-    copy_params,
-    float_dtype,
     incoming,
     real_array,
     require_choice,
-    require_finite,
     require_number,
-    require_rng,
-    require_size,
     require_trace,
     sequences,
 )
@@ -50,62 +43,54 @@ State = tuple[Array, Array]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Trace:
+class Trace(PackedTrace):
     """What `LSTM.backward` needs from a forward pass, and every gate of it by name.
-
-    It owns its arrays: no later call alters it.
 
     Attributes
     ----------
-    W : (4H, H + D + 1) copy of the packed weights that the pass used
-    z : (T + 1, H + D + 1, B) packed columns; z[t] is [h_t; x_{t+1}; 1], so z[0] holds h_0
+    W, z, lengths, inside
+        As for `PackedTrace`.
     gates : (T, 4, H, B) the values of i, f, g, o at each step
     cells : (T + 1, H, B) c_0 … c_T
     tanh_c : (T, H, B) tanh(c_1) … tanh(c_T)
-    lengths : (B,) length of each sequence
-    inside : (T, B) bool, True where step t belongs to sequence b; None if all have length T
     """
 
-    W: Array
-    z: Array
     gates: Array
     cells: Array
     tanh_c: Array
-    lengths: NDArray[np.intp]
-    inside: NDArray[np.bool_] | None
 
     @property
     def i(self) -> Array:
         """Input gate, (T, B, H), from 0 to 1, read-only; zeros past a sequence's length."""
-        return batched(self.gates[:, 0], self.inside)
+        return self.shown(self.gates[:, 0])
 
     @property
     def f(self) -> Array:
         """Forget gate, as `i`."""
-        return batched(self.gates[:, 1], self.inside)
+        return self.shown(self.gates[:, 1])
 
     @property
     def g(self) -> Array:
         """Candidate, as `i` but from −1 to 1."""
-        return batched(self.gates[:, 2], self.inside)
+        return self.shown(self.gates[:, 2])
 
     @property
     def o(self) -> Array:
         """Output gate, as `i`."""
-        return batched(self.gates[:, 3], self.inside)
+        return self.shown(self.gates[:, 3])
 
     @property
     def c(self) -> Array:
         """Cell states c_1 … c_T, as `i` but of any size."""
-        return batched(self.cells[1:], self.inside)
+        return self.shown(self.cells[1:])
 
     @property
     def h(self) -> Array:
         """Hidden states h_1 … h_T, as `i` but from −1 to 1."""
-        return batched(self.z[1:, : len(self.W) // 4], self.inside)
+        return self.shown(self.z[1:, : len(self.W) // 4])
 
 
-class LSTM:
+class LSTM(PackedLayer):
     """Long short-term memory layer, without peepholes (Hochreiter and Schmidhuber, 1997, with the
     forget gate of Gers, Schmidhuber and Cummins, 2000).
 
@@ -130,6 +115,8 @@ class LSTM:
     ((5, 2, 4), (2, 4), (2, 4), (5, 2, 4))
     """
 
+    blocks = len(GATES)
+
     def __init__(
         self,
         input_size: int,
@@ -139,39 +126,15 @@ class LSTM:
         forget_bias: float = 1.0,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        D = self.input_size = require_size("input_size", input_size)
-        H = self.hidden_size = require_size("hidden_size", hidden_size)
-        self.dtype = float_dtype(dtype)
-        bound = 1 / np.sqrt(H)
-        self._W = np.zeros((4 * H, H + D + 1), self.dtype)
-        self._W[:, :-1] = require_rng(rng).uniform(-bound, bound, (4 * H, H + D))
+        super().__init__(input_size, hidden_size, rng=rng, dtype=dtype)
         b_f = require_number("forget_bias", forget_bias)
         self.gate("f")["b_h"][:] = real_array("forget_bias", b_f, (), self.dtype)
-
-    @property
-    def params(self) -> Params:
-        """W_xh (4H, D), W_hh (4H, H) and b_h (4H,), the gates stacked in the order i, f, g, o.
-
-        They are views of the packed matrix. The mapping is read-only; write into its arrays.
-        """
-        return MappingProxyType(self._unpack(self._W))
 
     def gate(self, name: str) -> Params:
         """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "f", "i", "o" or "g", as views."""
         q = GATES.index(require_choice("name", name, GATES))
         H = self.hidden_size
         return MappingProxyType(self._unpack(self._W[q * H : (q + 1) * H]))
-
-    def __repr__(self) -> str:
-        return f"LSTM({self.input_size}, {self.hidden_size}, dtype={self.dtype})"
-
-    def _unpack(self, W: Array) -> dict[str, Array]:
-        H = self.hidden_size
-        return {"W_xh": W[:, H:-1], "W_hh": W[:, :H], "b_h": W[:, -1]}
-
-    def load_params(self, values: Mapping[str, ArrayLike]) -> None:
-        """Copy `values` (W_xh, W_hh, b_h) into the layer; nothing changes unless all fit."""
-        copy_params(self.params, values)
 
     def forward(
         self,
@@ -205,23 +168,17 @@ class LSTM:
             A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
             state or in a parameter; numbers so large that a state overflows.
         """
-        H, D = self.hidden_size, self.input_size
-        require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
-        x, lengths, inside = sequences(x, lengths, D, self.dtype)
+        W, H = self._checked_weights(), self.hidden_size
+        x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
         T, B, _ = x.shape
         h_0, c_0 = _pair("state", state, (B, H), self.dtype)
 
-        z = np.empty((T + 1, H + D + 1, B), self.dtype)
-        z[0, :H] = h_0.T
-        z[:T, H:-1] = x.transpose(0, 2, 1)
-        z[T, H:-1] = 0
-        z[:, -1] = 1
+        z = self._columns(x, h_0)
         gates = np.empty((T, 4, H, B), self.dtype)
         cells = np.empty((T + 1, H, B), self.dtype)
         cells[0] = c_0.T
         tanh_c = np.empty((T, H, B), self.dtype)
 
-        W = self._W.copy()
         # σ(a) = ½ + ½ tanh(½a): one tanh serves all four gates, with ½ for i, f, o and 1 for g.
         scale = np.array([0.5, 0.5, 1, 0.5], self.dtype).reshape(4, 1, 1)
         shift = 1 - scale
@@ -238,14 +195,10 @@ class LSTM:
                 np.tanh(cells[t + 1], out=tanh_c[t])
                 np.multiply(o, tanh_c[t], out=z[t + 1, :H])
 
-        trace = Trace(W, z, gates, cells, tanh_c, lengths, inside)
-        h = z[1:, :H].transpose(0, 2, 1).copy()  # never a view of the trace
-        require_finite("h (inputs or weights are too large)", h)
+        h = self._states(z, inside)
         last, every = lengths - 1, np.arange(B)
         state_T = h[last, every], cells[lengths, :, every]
-        if inside is not None:
-            h[~inside] = 0
-        return h, state_T, trace
+        return h, state_T, Trace(W, z, lengths, inside, gates, cells, tanh_c)
 
     def backward(
         self,
@@ -283,7 +236,7 @@ class LSTM:
             A trace of another kind of layer; a wrong dtype or shape, NaN or infinity in `dh` or
             `dstate_T`.
         """
-        H, D = self.hidden_size, self.input_size
+        H = self.hidden_size
         require_trace(trace, Trace, self._W)
         W, z, cells = trace.W, trace.z, trace.cells
         T, B = z.shape[0] - 1, z.shape[2]
@@ -313,12 +266,9 @@ class LSTM:
             carried = f * delta_c
             from_next = W_hhT @ delta_a[t].reshape(4 * H, B)
 
-        # Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: the gradients of all twelve parts in one product.
-        delta_a = delta_a.reshape(T, 4 * H, B)
-        dW = np.tensordot(delta_a, z[:-1], axes=([0, 2], [0, 2]))
-        dx = np.ascontiguousarray((W[:, H : H + D].T @ delta_a).transpose(0, 2, 1))
+        dx, grads = self._gradients(trace, delta_a.reshape(T, 4 * H, B))
         dstate_0 = np.ascontiguousarray(from_next.T), np.ascontiguousarray(carried.T)
-        return dx, dstate_0, self._unpack(dW)
+        return dx, dstate_0, grads
 
 
 def _pair(

@@ -185,15 +185,6 @@ def sequences(
     return x, lengths, inside
 
 
-def batched(columns: Array, inside: NDArray[np.bool_] | None) -> Array:
-    """Return a layer's (T, H, B) columns as (T, B, H), read-only and cleared past the ends."""
-    rows = columns.transpose(0, 2, 1).copy()
-    if inside is not None:
-        rows[~inside] = 0
-    rows.flags.writeable = False
-    return rows
-
-
 def incoming(
     dh: ArrayLike, shape: tuple[int, int, int], inside: NDArray[np.bool_] | None, dtype: np.dtype
 ) -> Array:

@@ -26,7 +26,7 @@ OPTIONAL = {"figures": {"matplotlib", "matplotlib_inline", "cycler"}, "interop":
 FLOORS = [
     ["validation", "nonlinear", "equations", "initializers", "tasks"],
     ["progress", "history", "datasets"],
-    ["rnn", "lstm", "readout"],
+    ["packed", "rnn", "lstm", "readout"],
     ["stack"],
     ["model", "bptt", "gradients", "jacobians", "optim"],
     ["checkpoint"],
