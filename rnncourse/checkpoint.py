@@ -7,10 +7,11 @@ save leaves the old file whole.
 import copy
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,11 +145,18 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray], hea
             raise TypeError(f"{name} has dtype {array.dtype}, expected numbers")
     # Some random generators keep part of their state in an array: it is written as a list.
     text = json.dumps({"format": FORMAT, "header": header}, default=lambda value: value.tolist())
+    with replacing(path) as file:
+        header_bytes = np.frombuffer(text.encode(), np.uint8)
+        np.savez(file, header=header_bytes, **arrays)  # type: ignore[arg-type]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes the place of `path` when all is written, or never."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "wb") as file:
-            header_bytes = np.frombuffer(text.encode(), np.uint8)
-            np.savez(file, header=header_bytes, **arrays)  # type: ignore[arg-type]
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

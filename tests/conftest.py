@@ -1,6 +1,7 @@
 """Settings that all tests share."""
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -17,3 +18,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def rng() -> np.random.Generator:
     """Return a generator with a fixed seed."""
     return np.random.default_rng(7)
+
+
+@pytest.fixture
+def drawing() -> Iterator[None]:
+    """Draw off screen in the book's style, and leave matplotlib as it was."""
+    matplotlib = pytest.importorskip("matplotlib")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    from rnncourse import figures
+
+    pyplot.switch_backend("Agg")
+    with matplotlib.rc_context():
+        figures.use_style()
+        yield
+    pyplot.close("all")

@@ -1,30 +1,21 @@
 """The drawings of chapter 4 show what they say, and refuse what they cannot draw."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-matplotlib = pytest.importorskip("matplotlib")
-matplotlib.use("Agg")
+pytest.importorskip("matplotlib")
 
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.colors import to_hex  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon  # noqa: E402
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon
 
-from rnncourse import figures  # noqa: E402
+from rnncourse import figures
 
 GATES = {"f": [0.0, 1.0, 0.5], "i": [1.0, 0.0, 0.25], "o": [0.1, 0.2, 0.3], "g": [-0.5, 0.7, 0.2]}
 CELLS, HIDDEN_STATES = [0.0, -0.4, 0.6, 0.8], [-0.05, 0.11, 0.22]
 
 
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    with matplotlib.rc_context():
-        figures.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("drawing")
 
 
 def texts(fig: Figure) -> list[str]:

@@ -1,28 +1,19 @@
 """The drawings of chapter 3 show what they say, and refuse what they cannot draw."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-matplotlib = pytest.importorskip("matplotlib")
-matplotlib.use("Agg")
+pytest.importorskip("matplotlib")
 
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.patches import Circle, FancyArrow, FancyArrowPatch  # noqa: E402
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrow, FancyArrowPatch
 
-from rnncourse import figures, jacobians  # noqa: E402
+from rnncourse import figures, jacobians
 
 W = np.array([[0.9, 5.0], [0.0, 0.9]])
 
 
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    with matplotlib.rc_context():
-        figures.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("drawing")
 
 
 def wide_arrows(fig: Figure) -> list[np.ndarray]:

@@ -1,27 +1,17 @@
 """The drawings of chapter 2 show what they say, and refuse what they cannot draw."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-matplotlib = pytest.importorskip("matplotlib")
-matplotlib.use("Agg")
+pytest.importorskip("matplotlib")
 
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.colors import to_hex  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.patches import FancyArrowPatch  # noqa: E402
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 
-from rnncourse import bptt, figures  # noqa: E402
+from rnncourse import bptt, figures
 
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    with matplotlib.rc_context():
-        figures.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("drawing")
 
 
 def lit_arrows(fig: Figure) -> list[FancyArrowPatch]:

@@ -1,7 +1,5 @@
 """The drawings of chapter 1 draw what they say."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -15,12 +13,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
 from rnncourse import figures
 
-
-@pytest.fixture(autouse=True)
-def _drawing_off_screen() -> Iterator[None]:
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("drawing")
 
 
 def count(ax: Axes, kind: type, color: str | None = None) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..checkpoint import replacing
 from ..gradients import clip_by_global_norm
 from ..lstm import LSTM
 from ..model import Model
@@ -143,13 +144,8 @@ def _read(text: str) -> list[Run]:
 
 def _write(path: Path, runs: Sequence[Run]) -> None:
     rows = ",\n".join(json.dumps(asdict(r)) for r in runs)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(f"[\n{rows}\n]\n".encode())
 
 
 if __name__ == "__main__":
