@@ -26,7 +26,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .packed import PackedLayer, PackedTrace
+from .packed import PackedLayer, PackedTrace, WayBack
 from .validation import (
     Array,
     Params,
@@ -38,7 +38,8 @@ from .validation import (
     sequences,
 )
 
-GATES = ("i", "f", "g", "o")  # as stacked in memory
+GATES = ("i", "f", "g", "o")  # as stacked in the weights
+GATES_IN_PASS = ("i", "f", "o", "g")  # as stacked in a pass: the three sigmoids are neighbours
 State = tuple[Array, Array]
 
 
@@ -50,13 +51,13 @@ class Trace(PackedTrace):
     ----------
     W, z, lengths, inside
         As for `PackedTrace`.
-    gates : (T, 4, H, B) the values of i, f, g, o at each step
-    cells : (T + 1, H, B) c_0 … c_T
+    gates : (T, 4, H, B) the values of i, f, o, g at each step
+    products : (T, 2, H, B) i ⊙ g and f ⊙ c_{t-1}, whose sum is c_t
     tanh_c : (T, H, B) tanh(c_1) … tanh(c_T)
     """
 
     gates: Array
-    cells: Array
+    products: Array
     tanh_c: Array
 
     @property
@@ -72,17 +73,17 @@ class Trace(PackedTrace):
     @property
     def g(self) -> Array:
         """Candidate, as `i` but from −1 to 1."""
-        return self.shown(self.gates[:, 2])
+        return self.shown(self.gates[:, 3])
 
     @property
     def o(self) -> Array:
         """Output gate, as `i`."""
-        return self.shown(self.gates[:, 3])
+        return self.shown(self.gates[:, 2])
 
     @property
     def c(self) -> Array:
         """Cell states c_1 … c_T, as `i` but of any size."""
-        return self.shown(self.cells[1:])
+        return self.shown(self.products.sum(axis=1))
 
     @property
     def h(self) -> Array:
@@ -173,32 +174,33 @@ class LSTM(PackedLayer):
         T, B, _ = x.shape
         h_0, c_0 = _pair("state", state, (B, H), self.dtype)
 
-        z = self._columns(x, h_0)
-        gates = np.empty((T, 4, H, B), self.dtype)
-        cells = np.empty((T + 1, H, B), self.dtype)
-        cells[0] = c_0.T
-        tanh_c = np.empty((T, H, B), self.dtype)
-
-        # σ(a) = ½ + ½ tanh(½a): one tanh serves all four gates, with ½ for i, f, o and 1 for g.
-        scale = np.array([0.5, 0.5, 1, 0.5], self.dtype).reshape(4, 1, 1)
-        shift = 1 - scale
-        W_scaled = (W.reshape(4, H, -1) * scale).reshape(W.shape)
+        z, gates, products, tanh_c = self._for_traces.lend(
+            self.dtype, (T + 1, W.shape[1], B), (T, 4, H, B), (T, 2, H, B), (T, H, B)
+        )
+        self._columns(z, x, h_0)
+        c, half, W_halved = c_0.T.copy(), np.full((), 0.5, self.dtype), self._halved(W)
+        a, (i, f, o, g) = gates.reshape(T, 4 * H, B), gates.swapaxes(0, 1)
+        ig, fc = products.swapaxes(0, 1)  # i ⊙ g and f ⊙ c_{t-1}
+        each = z[:-1], a, gates[:, :3], i, f, o, g, ig, fc, tanh_c, z[1:, :H]
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-            for t in range(T):
-                np.matmul(W_scaled, z[t], out=gates[t].reshape(4 * H, B))
-                np.tanh(gates[t], out=gates[t])
-                gates[t] *= scale
-                gates[t] += shift
-                i, f, g, o = gates[t]
-                np.multiply(f, cells[t], out=cells[t + 1])
-                cells[t + 1] += i * g
-                np.tanh(cells[t + 1], out=tanh_c[t])
-                np.multiply(o, tanh_c[t], out=z[t + 1, :H])
+            # A third argument is where the result goes: σ(a) = ½ + ½ tanh(½a) takes shape in a.
+            for z_t, a_t, sigmoids, i_t, f_t, o_t, g_t, ig_t, fc_t, tanh_c_t, h_t in zip(
+                *each, strict=True
+            ):
+                np.matmul(W_halved, z_t, out=a_t)
+                np.tanh(a_t, a_t)
+                np.multiply(sigmoids, half, sigmoids)
+                np.add(sigmoids, half, sigmoids)
+                np.multiply(i_t, g_t, ig_t)
+                np.multiply(f_t, c, fc_t)
+                np.add(fc_t, ig_t, c)
+                np.tanh(c, tanh_c_t)
+                np.multiply(o_t, tanh_c_t, h_t)
 
         h = self._states(z, inside)
         last, every = lengths - 1, np.arange(B)
-        state_T = h[last, every], cells[lengths, :, every]
-        return h, state_T, Trace(W, z, lengths, inside, gates, cells, tanh_c)
+        state_T = h[last, every], products[last, :, :, every].sum(axis=1)
+        return h, state_T, Trace(W, z, lengths, inside, gates, products, tanh_c)
 
     def backward(
         self,
@@ -238,37 +240,59 @@ class LSTM(PackedLayer):
         """
         H = self.hidden_size
         require_trace(trace, Trace, self._W)
-        W, z, cells = trace.W, trace.z, trace.cells
-        T, B = z.shape[0] - 1, z.shape[2]
+        T, B = len(trace.z) - 1, trace.z.shape[2]
         dh = incoming(dh, (T, B, H), trace.inside, self.dtype)
-        dh_T, dc_T = _pair("dstate_T", dstate_T, (B, H), self.dtype)
-        if dstate_T is not None:
-            dh = dh.copy()
-            dh[trace.lengths - 1, np.arange(B)] += dh_T
+        dh_T, dc_T = (d.T for d in _pair("dstate_T", dstate_T, (B, H), self.dtype))
+        W_hhT, one = trace.W[:, :H].T, np.ones((), self.dtype)
+        way_back = WayBack(trace, dh, self._for_the_way_back, (H, H, 4 * H))
+        endings = {} if dstate_T is None else way_back.endings()
 
-        W_hhT = W[:, :H].T
-        delta_a = np.empty((T, 4, H, B), self.dtype)
         from_next = np.zeros((H, B), self.dtype)  # Σ_q W_hh,qᵀ δ^{a_q}_{t+1}
         carried = np.zeros((H, B), self.dtype)  # f_{t+1} ⊙ δ^c_{t+1}
-        for t in reversed(range(T)):
-            i, f, g, o = trace.gates[t]
-            tanh_c = trace.tanh_c[t]
-            if dstate_T is not None:
-                ends_here = trace.lengths == t + 1
-                carried[:, ends_here] = dc_T.T[:, ends_here]
-            delta_h = dh[t].T + from_next
-            delta_c = delta_h * o * (1 - tanh_c * tanh_c) + carried
-            delta_i, delta_f, delta_g, delta_o = delta_a[t]
-            np.multiply(delta_c * g, i * (1 - i), out=delta_i)
-            np.multiply(delta_c * cells[t], f * (1 - f), out=delta_f)
-            np.multiply(delta_c * i, 1 - g * g, out=delta_g)
-            np.multiply(delta_h * tanh_c, o * (1 - o), out=delta_o)
-            carried = f * delta_c
-            from_next = W_hhT @ delta_a[t].reshape(4 * H, B)
+        for steps, (delta_h, delta_c, delta_a) in way_back.blocks():
+            h, tanh_c = trace.z[1:, :H][steps], trace.tanh_c[steps]
+            gates, ig_fc = trace.gates[steps], trace.products[steps]
+            i, f, o, g = gates.swapaxes(0, 1)
+            delta = delta_a.reshape(-1, 4, H, B)
+            delta_i, delta_f, delta_g, delta_o = delta.swapaxes(0, 1)
+            # What needs no later step, for the whole block. A gate s lets s ⊙ v through, and
+            # ∂(s ⊙ v)/∂a_s = v ⊙ s(1 − s) = (s ⊙ v)(1 − s): the product is there already.
+            np.subtract(one, gates[:, :2], delta[:, :2])
+            np.multiply(delta[:, :2], ig_fc, delta[:, :2])  # ∂c_t/∂a_i and ∂c_t/∂a_f
+            np.subtract(one, o, delta_o)
+            np.multiply(delta_o, h, delta_o)  # ∂h_t/∂a_o
+            np.multiply(ig_fc[:, 0], g, delta_g)
+            np.subtract(i, delta_g, delta_g)  # ∂c_t/∂a_g = i(1 − g²)
+            np.multiply(h, tanh_c, delta_c)
+            np.subtract(o, delta_c, delta_c)  # ∂h_t/∂c_t = o(1 − tanh² c_t)
+            back = delta_h, delta_c, delta_a, delta_i, delta_f, delta_g, delta_o, f
+            each = reversed(range(T)[steps]), *(array[::-1] for array in back)
+            for t, dh_t, dc_t, da_t, da_i, da_f, da_g, da_o, f_t in zip(*each, strict=True):
+                if t in endings:
+                    from_next[:, endings[t]] = dh_T[:, endings[t]]
+                    carried[:, endings[t]] = dc_T[:, endings[t]]
+                np.add(dh_t, from_next, dh_t)
+                np.multiply(dc_t, dh_t, dc_t)
+                np.add(dc_t, carried, dc_t)
+                np.multiply(da_i, dc_t, da_i)
+                np.multiply(da_f, dc_t, da_f)
+                np.multiply(da_g, dc_t, da_g)
+                np.multiply(da_o, dh_t, da_o)
+                np.multiply(f_t, dc_t, carried)
+                np.matmul(W_hhT, da_t, out=from_next)
 
-        dx, grads = self._gradients(trace, delta_a.reshape(T, 4 * H, B))
         dstate_0 = np.ascontiguousarray(from_next.T), np.ascontiguousarray(carried.T)
-        return dx, dstate_0, grads
+        return way_back.dx, dstate_0, self._unpack(way_back.dW)
+
+    def _halved(self, W: Array) -> Array:
+        """Return W in the order of a pass, with the rows of i, f and o halved: one tanh then
+        serves all four gates.
+        """
+        W_halved = np.empty_like(W)
+        gates = dict(zip(GATES, W.reshape(4, self.hidden_size, -1), strict=True))
+        for q, rows in zip(GATES_IN_PASS, W_halved.reshape(4, self.hidden_size, -1), strict=True):
+            np.multiply(gates[q], 1 if q == "g" else 0.5, out=rows)
+        return W_halved
 
 
 def _pair(

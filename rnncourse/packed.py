@@ -2,16 +2,20 @@
 
 W = [W_hh | W_xh | b_h] acts on the packed column [h_{t-1}; x_t; 1], so that a step is one product
 and the gradients of all weights are one product at the end. A batch is stored as columns: z[t]
-has shape (H + D + 1, B).
+has shape (H + D + 1, B), and a gate of all sequences is one contiguous block (H, B).
+
+The way back goes by blocks of steps. What needs no later step is computed for a whole block at
+once, in memory that every block uses again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .buffers import Buffers
 from .validation import (
     Array,
     Params,
@@ -22,10 +26,12 @@ from .validation import (
     require_size,
 )
 
+COLUMNS = 1024  # of a block of steps: enough for a fast product, few enough for the cache
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PackedTrace:
-    """What every layer keeps of a forward pass. It owns its arrays: no later call alters it.
+    """What every layer keeps of a forward pass. No later call alters it while it is alive.
 
     Attributes
     ----------
@@ -42,7 +48,7 @@ class PackedTrace:
 
     def shown(self, columns: Array) -> Array:
         """Return columns (T, H, B) as (T, B, H), read-only; zeros past a sequence's length."""
-        rows = batched(columns, self.inside)
+        rows = cleared(columns.transpose(0, 2, 1).copy(), self.inside)
         rows.flags.writeable = False
         return rows
 
@@ -66,6 +72,8 @@ class PackedLayer:
         bound, rows = 1 / np.sqrt(H), self.blocks * H
         self._W = np.zeros((rows, H + D + 1), self.dtype)
         self._W[:, :-1] = require_rng(rng).uniform(-bound, bound, (rows, H + D))
+        # Apart, so that each finds memory of the size that it had the last time.
+        self._for_traces, self._for_the_way_back = Buffers(), Buffers()
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -94,33 +102,80 @@ class PackedLayer:
         require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
         return self._W.copy()
 
-    def _columns(self, x: Array, h_0: Array) -> Array:
-        """Return z with h_0, the inputs and the ones in place; a layer's loop fills in h_t."""
-        (T, B, D), H = x.shape, self.hidden_size
-        z = np.empty((T + 1, H + D + 1, B), self.dtype)
+    def _columns(self, z: Array, x: Array, h_0: Array) -> None:
+        """Put h_0, the inputs and the ones in place; a layer's loop fills in h_t."""
+        T, H = len(x), self.hidden_size
         z[0, :H] = h_0.T
         z[:T, H:-1] = x.transpose(0, 2, 1)
         z[T, H:-1] = 0
         z[:, -1] = 1
-        return z
 
     def _states(self, z: Array, inside: NDArray[np.bool_] | None) -> Array:
         """Return h (T, B, H), never a view of z; raise if a state has overflowed."""
-        h = z[1:, : self.hidden_size]
-        require_finite("h (inputs or weights are too large)", h.transpose(0, 2, 1))
-        return batched(h, inside)
-
-    def _gradients(self, trace: PackedTrace, delta_a: Array) -> tuple[Array, dict[str, Array]]:
-        """Return dE/dx_t (T, B, D) and the gradients of the parameters from δ^a_t (T, R, B)."""
-        # Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: the gradients of all parameters in one product.
-        dW = np.tensordot(delta_a, trace.z[:-1], axes=([0, 2], [0, 2]))
-        W_xh = self._unpack(trace.W)["W_xh"]
-        return np.ascontiguousarray((W_xh.T @ delta_a).transpose(0, 2, 1)), self._unpack(dW)
+        h = z[1:, : self.hidden_size].transpose(0, 2, 1).copy()
+        require_finite("h (inputs or weights are too large)", h)
+        return cleared(h, inside)
 
 
-def batched(columns: Array, inside: NDArray[np.bool_] | None) -> Array:
-    """Return columns (T, H, B) as a new array (T, B, H), cleared past the sequences' ends."""
-    rows = columns.transpose(0, 2, 1).copy()
+class WayBack:
+    """A backward pass by blocks of steps, and what it collects: dx (T, B, D) and dW.
+
+    Parameters
+    ----------
+    trace : PackedTrace
+    dh : (T, B, H) as the layer's `backward` checked it
+    buffers : Buffers
+    rows : the numbers of rows of the arrays that a layer needs for a block: first δ^h, last δ^a
+    """
+
+    def __init__(
+        self, trace: PackedTrace, dh: Array, buffers: Buffers, rows: tuple[int, ...]
+    ) -> None:
+        T, B, H = dh.shape
+        self.trace, self.dh, self.size = trace, dh, min(T, max(1, COLUMNS // B))
+        self.W_xh = trace.W[:, H:-1]
+        self.dx = np.empty((T, B, self.W_xh.shape[1]), dh.dtype)
+        self.dW = np.zeros_like(trace.W)
+        shapes = [(self.size, n, B) for n in (*rows, *trace.W.shape)]
+        *self.arrays, self.for_delta_a, self.for_z = buffers.lend(dh.dtype, *shapes)
+
+    def blocks(self) -> Iterator[tuple[slice, list[Array]]]:
+        """Yield each block's steps and its arrays (K, rows, B), the last block first.
+
+        δ^h starts as dh. When the layer asks for the next block, δ^a must be there.
+        """
+        for end in range(len(self.dh), 0, -self.size):
+            steps = slice(max(0, end - self.size), end)
+            arrays = [a[: end - steps.start] for a in self.arrays]
+            np.copyto(arrays[0], self.dh[steps].transpose(0, 2, 1))
+            yield steps, arrays
+            # Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: the gradients of all parameters in one product.
+            delta_a = _side_by_side(arrays[-1], self.for_delta_a)
+            self.dW += delta_a @ _side_by_side(self.trace.z[steps], self.for_z).T
+            np.matmul(delta_a.T, self.W_xh, out=_as_rows(self.dx[steps]))
+
+    def endings(self) -> dict[int, NDArray[np.intp]]:
+        """Return, by step (counted from 0), the sequences that end with it."""
+        lengths = self.trace.lengths
+        return {int(n) - 1: np.flatnonzero(lengths == n) for n in set(lengths)}
+
+
+def _side_by_side(columns: Array, out: Array) -> Array:
+    """Return the columns of K steps, (K, N, B), as one matrix (N, K · B)."""
+    K, N, B = columns.shape
+    if B == 1:
+        return columns[:, :, 0].T
+    matrix = out.reshape(-1)[: columns.size].reshape(N, K, B)
+    np.copyto(matrix, columns.transpose(1, 0, 2))
+    return matrix.reshape(N, K * B)
+
+
+def _as_rows(sequences: Array) -> Array:
+    return sequences.reshape(-1, sequences.shape[-1])
+
+
+def cleared(rows: Array, inside: NDArray[np.bool_] | None) -> Array:
+    """Return rows (T, B, H) with zeros past the sequences' ends, written in place."""
     if inside is not None:
         rows[~inside] = 0
     return rows

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .packed import PackedLayer, PackedTrace
+from .packed import PackedLayer, PackedTrace, WayBack
 from .validation import Array, incoming, real_array, require_trace, sequences
 
 
@@ -81,13 +81,13 @@ class RNN(PackedLayer):
         W, H = self._checked_weights(), self.hidden_size
         x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
         T, B, _ = x.shape
-        h_0 = np.zeros((B, H)) if state is None else real_array("state", state, (B, H), self.dtype)
+        h_0 = _state("state", state, (B, H), self.dtype)
 
-        z = self._columns(x, h_0)
+        (z,) = self._for_traces.lend(self.dtype, (T + 1, W.shape[1], B))
+        self._columns(z, x, h_0)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-            for t in range(T):
-                h_t = z[t + 1, :H]
-                np.matmul(W, z[t], out=h_t)
+            for z_t, h_t in zip(z[:-1], z[1:, :H], strict=True):  # z_t is [h_{t-1}; x_t; 1]
+                np.matmul(W, z_t, out=h_t)
                 np.tanh(h_t, out=h_t)
 
         h = self._states(z, inside)
@@ -130,23 +130,30 @@ class RNN(PackedLayer):
         """
         H = self.hidden_size
         require_trace(trace, Trace, self._W)
-        W, z = trace.W, trace.z
-        T, B = z.shape[0] - 1, z.shape[2]
+        T, B = len(trace.z) - 1, trace.z.shape[2]
         dh = incoming(dh, (T, B, H), trace.inside, self.dtype)
-        if dstate_T is not None:
-            dh = dh.copy()
-            dh[trace.lengths - 1, np.arange(B)] += real_array(
-                "dstate_T", dstate_T, (B, H), self.dtype
-            )
+        dh_T = _state("dstate_T", dstate_T, (B, H), self.dtype).T
+        W_hhT, one = trace.W[:, :H].T, np.ones((), self.dtype)
+        way_back = WayBack(trace, dh, self._for_the_way_back, (H, H))
+        endings = {} if dstate_T is None else way_back.endings()
 
-        W_hhT = W[:, :H].T
-        delta_a = np.empty((T, H, B), self.dtype)
         from_next = np.zeros((H, B), self.dtype)  # W_hhᵀ δ^a_{t+1}
-        for t in reversed(range(T)):
-            h_t = z[t + 1, :H]
-            delta_h = dh[t].T + from_next
-            np.multiply(1 - h_t * h_t, delta_h, out=delta_a[t])
-            from_next = W_hhT @ delta_a[t]
+        for steps, (delta_h, delta_a) in way_back.blocks():
+            # What needs no later step, for the whole block: 1 − h_t².
+            h = trace.z[1:, :H][steps]
+            np.multiply(h, h, out=delta_a)
+            np.subtract(one, delta_a, out=delta_a)
+            each = reversed(range(T)[steps]), delta_h[::-1], delta_a[::-1]
+            for t, delta_h_t, delta_a_t in zip(*each, strict=True):
+                if t in endings:
+                    from_next[:, endings[t]] = dh_T[:, endings[t]]
+                np.add(delta_h_t, from_next, out=delta_h_t)
+                np.multiply(delta_a_t, delta_h_t, out=delta_a_t)
+                np.matmul(W_hhT, delta_a_t, out=from_next)
 
-        dx, grads = self._gradients(trace, delta_a)
-        return dx, np.ascontiguousarray(from_next.T), grads
+        return way_back.dx, np.ascontiguousarray(from_next.T), self._unpack(way_back.dW)
+
+
+def _state(name: str, value: ArrayLike | None, shape: tuple[int, int], dtype: np.dtype) -> Array:
+    """Return a state, or a gradient for it, of the given shape; zeros for None."""
+    return np.zeros(shape, dtype) if value is None else real_array(name, value, shape, dtype)
