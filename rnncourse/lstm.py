@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from numpy import add, multiply, subtract, tanh
 from numpy.typing import ArrayLike, DTypeLike
 
 from .packed import PackedLayer, PackedTrace, WayBack
@@ -169,16 +170,16 @@ class LSTM(PackedLayer):
             A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
             state or in a parameter; numbers so large that a state overflows.
         """
-        W, H = self._checked_weights(), self.hidden_size
+        H = self.hidden_size
         x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
         T, B, _ = x.shape
         h_0, c_0 = _pair("state", state, (B, H), self.dtype)
 
-        z, gates, products, tanh_c = self._for_traces.lend(
-            self.dtype, (T + 1, W.shape[1], B), (T, 4, H, B), (T, 2, H, B), (T, H, B)
+        W, z, gates, products, tanh_c, W_halved = self._start(
+            x, h_0, (T, 4, H, B), (T, 2, H, B), (T, H, B), self._W.shape
         )
-        self._columns(z, x, h_0)
-        c, half, W_halved = c_0.T.copy(), np.full((), 0.5, self.dtype), self._halved(W)
+        _halve(W, W_halved)
+        c, half = c_0.T.copy(), np.full((), 0.5, self.dtype)
         a, (i, f, o, g) = gates.reshape(T, 4 * H, B), gates.swapaxes(0, 1)
         ig, fc = products.swapaxes(0, 1)  # i ⊙ g and f ⊙ c_{t-1}
         each = z[:-1], a, gates[:, :3], i, f, o, g, ig, fc, tanh_c, z[1:, :H]
@@ -188,14 +189,14 @@ class LSTM(PackedLayer):
                 *each, strict=True
             ):
                 np.matmul(W_halved, z_t, out=a_t)
-                np.tanh(a_t, a_t)
-                np.multiply(sigmoids, half, sigmoids)
-                np.add(sigmoids, half, sigmoids)
-                np.multiply(i_t, g_t, ig_t)
-                np.multiply(f_t, c, fc_t)
-                np.add(fc_t, ig_t, c)
-                np.tanh(c, tanh_c_t)
-                np.multiply(o_t, tanh_c_t, h_t)
+                tanh(a_t, a_t)
+                multiply(sigmoids, half, sigmoids)
+                add(sigmoids, half, sigmoids)
+                multiply(i_t, g_t, ig_t)
+                multiply(f_t, c, fc_t)
+                add(fc_t, ig_t, c)
+                tanh(c, tanh_c_t)
+                multiply(o_t, tanh_c_t, h_t)
 
         h = self._states(z, inside)
         last, every = lengths - 1, np.arange(B)
@@ -257,42 +258,42 @@ class LSTM(PackedLayer):
             delta_i, delta_f, delta_g, delta_o = delta.swapaxes(0, 1)
             # What needs no later step, for the whole block. A gate s lets s ⊙ v through, and
             # ∂(s ⊙ v)/∂a_s = v ⊙ s(1 − s) = (s ⊙ v)(1 − s): the product is there already.
-            np.subtract(one, gates[:, :2], delta[:, :2])
-            np.multiply(delta[:, :2], ig_fc, delta[:, :2])  # ∂c_t/∂a_i and ∂c_t/∂a_f
-            np.subtract(one, o, delta_o)
-            np.multiply(delta_o, h, delta_o)  # ∂h_t/∂a_o
-            np.multiply(ig_fc[:, 0], g, delta_g)
-            np.subtract(i, delta_g, delta_g)  # ∂c_t/∂a_g = i(1 − g²)
-            np.multiply(h, tanh_c, delta_c)
-            np.subtract(o, delta_c, delta_c)  # ∂h_t/∂c_t = o(1 − tanh² c_t)
+            subtract(one, gates[:, :2], delta[:, :2])
+            multiply(delta[:, :2], ig_fc, delta[:, :2])  # ∂c_t/∂a_i and ∂c_t/∂a_f
+            subtract(one, o, delta_o)
+            multiply(delta_o, h, delta_o)  # ∂h_t/∂a_o
+            multiply(ig_fc[:, 0], g, delta_g)
+            subtract(i, delta_g, delta_g)  # ∂c_t/∂a_g = i(1 − g²)
+            multiply(h, tanh_c, delta_c)
+            subtract(o, delta_c, delta_c)  # ∂h_t/∂c_t = o(1 − tanh² c_t)
             back = delta_h, delta_c, delta_a, delta_i, delta_f, delta_g, delta_o, f
             each = reversed(range(T)[steps]), *(array[::-1] for array in back)
             for t, dh_t, dc_t, da_t, da_i, da_f, da_g, da_o, f_t in zip(*each, strict=True):
                 if t in endings:
                     from_next[:, endings[t]] = dh_T[:, endings[t]]
                     carried[:, endings[t]] = dc_T[:, endings[t]]
-                np.add(dh_t, from_next, dh_t)
-                np.multiply(dc_t, dh_t, dc_t)
-                np.add(dc_t, carried, dc_t)
-                np.multiply(da_i, dc_t, da_i)
-                np.multiply(da_f, dc_t, da_f)
-                np.multiply(da_g, dc_t, da_g)
-                np.multiply(da_o, dh_t, da_o)
-                np.multiply(f_t, dc_t, carried)
+                add(dh_t, from_next, dh_t)
+                multiply(dc_t, dh_t, dc_t)
+                add(dc_t, carried, dc_t)
+                multiply(da_i, dc_t, da_i)
+                multiply(da_f, dc_t, da_f)
+                multiply(da_g, dc_t, da_g)
+                multiply(da_o, dh_t, da_o)
+                multiply(f_t, dc_t, carried)
                 np.matmul(W_hhT, da_t, out=from_next)
 
         dstate_0 = np.ascontiguousarray(from_next.T), np.ascontiguousarray(carried.T)
         return way_back.dx, dstate_0, self._unpack(way_back.dW)
 
-    def _halved(self, W: Array) -> Array:
-        """Return W in the order of a pass, with the rows of i, f and o halved: one tanh then
-        serves all four gates.
-        """
-        W_halved = np.empty_like(W)
-        gates = dict(zip(GATES, W.reshape(4, self.hidden_size, -1), strict=True))
-        for q, rows in zip(GATES_IN_PASS, W_halved.reshape(4, self.hidden_size, -1), strict=True):
-            np.multiply(gates[q], 1 if q == "g" else 0.5, out=rows)
-        return W_halved
+
+def _halve(W: Array, W_halved: Array) -> None:
+    """Put the gates of W in the order of a pass, those of i, f and o halved: σ(a) = ½ + ½ tanh(½a),
+    so one tanh then serves all four.
+    """
+    blocks = (4, len(W) // 4, W.shape[1])
+    gates = dict(zip(GATES, W.reshape(blocks), strict=True))
+    for q, rows in zip(GATES_IN_PASS, W_halved.reshape(blocks), strict=True):
+        multiply(gates[q], 1 if q == "g" else 0.5, out=rows)
 
 
 def _pair(

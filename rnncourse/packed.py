@@ -97,18 +97,25 @@ class PackedLayer:
         H = self.hidden_size
         return {"W_xh": W[:, H:-1], "W_hh": W[:, :H], "b_h": W[:, -1]}
 
-    def _checked_weights(self) -> Array:
-        """Return a copy of the packed weights for one pass; raise if one is not finite."""
-        require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
-        return self._W.copy()
+    def _start(self, x: Array, h_0: Array, *shapes: tuple[int, ...]) -> list[Array]:
+        """Return what a forward pass needs: W (R, H + D + 1), a copy of the weights; z, with h_0,
+        the inputs and the ones in place (the layer's loop fills in h_t); arrays of other shapes.
 
-    def _columns(self, z: Array, x: Array, h_0: Array) -> None:
-        """Put h_0, the inputs and the ones in place; a layer's loop fills in h_t."""
-        T, H = len(x), self.hidden_size
+        Raises
+        ------
+        NotFiniteError
+            A weight that is not finite.
+        """
+        require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
+        (T, B, _), H = x.shape, self.hidden_size
+        R, N = self._W.shape
+        W, z, *others = self._for_traces.lend(self.dtype, (R, N), (T + 1, N, B), *shapes)
+        W[...] = self._W
         z[0, :H] = h_0.T
         z[:T, H:-1] = x.transpose(0, 2, 1)
         z[T, H:-1] = 0
         z[:, -1] = 1
+        return [W, z, *others]
 
     def _states(self, z: Array, inside: NDArray[np.bool_] | None) -> Array:
         """Return h (T, B, H), never a view of z; raise if a state has overflowed."""
@@ -135,9 +142,11 @@ class WayBack:
         self.trace, self.dh, self.size = trace, dh, min(T, max(1, COLUMNS // B))
         self.W_xh = trace.W[:, H:-1]
         self.dx = np.empty((T, B, self.W_xh.shape[1]), dh.dtype)
-        self.dW = np.zeros_like(trace.W)
+        self.dW = np.empty_like(trace.W)
         shapes = [(self.size, n, B) for n in (*rows, *trace.W.shape)]
-        *self.arrays, self.for_delta_a, self.for_z = buffers.lend(dh.dtype, *shapes)
+        *self.arrays, self.for_delta_a, self.for_z, self.for_dW = buffers.lend(
+            dh.dtype, *shapes, trace.W.shape
+        )
 
     def blocks(self) -> Iterator[tuple[slice, list[Array]]]:
         """Yield each block's steps and its arrays (K, rows, B), the last block first.
@@ -151,7 +160,11 @@ class WayBack:
             yield steps, arrays
             # Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: the gradients of all parameters in one product.
             delta_a = _side_by_side(arrays[-1], self.for_delta_a)
-            self.dW += delta_a @ _side_by_side(self.trace.z[steps], self.for_z).T
+            z = _side_by_side(self.trace.z[steps], self.for_z)
+            if end == len(self.dh):
+                np.matmul(delta_a, z.T, out=self.dW)
+            else:
+                self.dW += np.matmul(delta_a, z.T, out=self.for_dW)
             np.matmul(delta_a.T, self.W_xh, out=_as_rows(self.dx[steps]))
 
     def endings(self) -> dict[int, NDArray[np.intp]]:

@@ -78,13 +78,12 @@ class RNN(PackedLayer):
             A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
             state or in a parameter; numbers so large that a state overflows.
         """
-        W, H = self._checked_weights(), self.hidden_size
+        H = self.hidden_size
         x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
-        T, B, _ = x.shape
+        B = x.shape[1]
         h_0 = _state("state", state, (B, H), self.dtype)
 
-        (z,) = self._for_traces.lend(self.dtype, (T + 1, W.shape[1], B))
-        self._columns(z, x, h_0)
+        W, z = self._start(x, h_0)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
             for z_t, h_t in zip(z[:-1], z[1:, :H], strict=True):  # z_t is [h_{t-1}; x_t; 1]
                 np.matmul(W, z_t, out=h_t)

@@ -230,19 +230,22 @@ class _Batches:
         chunks = 1 if self.truncate is None else -(-len(self.data["x"]) // self.truncate)
         return -(-self.sequences // self.batch_size) * chunks
 
-    def split(self, order: NDArray[np.intp]) -> Iterator[list[dict[str, NDArray]]]:
-        """Yield each batch as a list of its chunks, in time order."""
+    def split(self, order: NDArray[np.intp]) -> Iterator[Iterator[dict[str, NDArray]]]:
+        """Yield each batch as its chunks, in time order."""
         for start in range(0, self.sequences, self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            batch = {n: np.take(a, chosen, self.axes[n]) for n, a in self.data.items()}
-            if "lengths" in batch:  # the longest sequence of the batch decides how far it runs
-                T = batch["lengths"].max()
-                batch |= {n: a[:T] for n, a in batch.items() if self.axes[n] == 1}
-            if self.truncate is None:
-                yield [batch]
-            else:
-                k, T = self.truncate, len(batch["x"])
-                yield [{n: a[t : t + k] for n, a in batch.items()} for t in range(0, T, k)]
+            yield self._chunks(order[start : start + self.batch_size])
+
+    def _chunks(self, chosen: NDArray[np.intp]) -> Iterator[dict[str, NDArray]]:
+        """Yield the chunks of the chosen sequences one by one, so that memory holds one only."""
+        T = max(len(a) for n, a in self.data.items() if self.axes[n] == 1)
+        if "lengths" in self.data:  # the longest sequence of the batch decides how far it runs
+            T = self.data["lengths"][chosen].max()
+        k = T if self.truncate is None else self.truncate
+        for t in range(0, T, k):
+            yield {
+                n: np.take(a[t : t + k] if self.axes[n] == 1 else a, chosen, self.axes[n])
+                for n, a in self.data.items()
+            }
 
     def counted(self, chunk: dict[str, NDArray]) -> int:
         """Return how many predictions of a chunk count in the loss."""

@@ -25,7 +25,7 @@ OPTIONAL = {"figures": {"matplotlib", "matplotlib_inline", "cycler"}, "interop":
 # folder stands on one floor.
 FLOORS = [
     ["validation", "nonlinear", "equations", "initializers", "tasks"],
-    ["progress", "history", "datasets"],
+    ["progress", "history", "datasets", "buffers"],
     ["packed", "rnn", "lstm", "readout"],
     ["stack"],
     ["model", "bptt", "gradients", "jacobians", "optim"],
