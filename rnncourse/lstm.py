@@ -138,6 +138,24 @@ class LSTM(PackedLayer):
         H = self.hidden_size
         return MappingProxyType(self._unpack(self._W[q * H : (q + 1) * H]))
 
+    @staticmethod
+    def _each_step(
+        W: Array, z: Array, gates: Array, products: Array, tanh_c: Array, W_halved: Array
+    ) -> list[tuple[Array, ...]]:
+        T, _, H, B = gates.shape
+        a, each_gate = gates.reshape(T, 4 * H, B), gates.swapaxes(0, 1)
+        ig, fc = products.swapaxes(0, 1)
+        return list(
+            zip(z[:-1], a, gates[:, :3], *each_gate, ig, fc, tanh_c, z[1:, :H], strict=True)
+        )
+
+    @staticmethod
+    def _each_step_back(
+        delta_h: Array, delta_c: Array, delta_a: Array, *_: Array
+    ) -> list[tuple[Array, ...]]:
+        each_gate = delta_a.reshape(len(delta_a), 4, *delta_h.shape[1:]).swapaxes(0, 1)
+        return list(zip(delta_h, delta_c, delta_a, *each_gate, strict=True))
+
     def forward(
         self,
         x: ArrayLike,
@@ -175,19 +193,13 @@ class LSTM(PackedLayer):
         T, B, _ = x.shape
         h_0, c_0 = _pair("state", state, (B, H), self.dtype)
 
-        W, z, gates, products, tanh_c, W_halved = self._start(
-            x, h_0, (T, 4, H, B), (T, 2, H, B), (T, H, B), self._W.shape
-        )
+        shapes = (T, 4, H, B), (T, 2, H, B), (T, H, B), self._W.shape
+        (W, z, gates, products, tanh_c, W_halved), steps = self._start(x, h_0, *shapes)
         _halve(W, W_halved)
         c, half = c_0.T.copy(), np.full((), 0.5, self.dtype)
-        a, (i, f, o, g) = gates.reshape(T, 4 * H, B), gates.swapaxes(0, 1)
-        ig, fc = products.swapaxes(0, 1)  # i ⊙ g and f ⊙ c_{t-1}
-        each = z[:-1], a, gates[:, :3], i, f, o, g, ig, fc, tanh_c, z[1:, :H]
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
             # A third argument is where the result goes: σ(a) = ½ + ½ tanh(½a) takes shape in a.
-            for z_t, a_t, sigmoids, i_t, f_t, o_t, g_t, ig_t, fc_t, tanh_c_t, h_t in zip(
-                *each, strict=True
-            ):
+            for z_t, a_t, sigmoids, i_t, f_t, o_t, g_t, ig_t, fc_t, tanh_c_t, h_t in steps:
                 np.matmul(W_halved, z_t, out=a_t)
                 tanh(a_t, a_t)
                 multiply(sigmoids, half, sigmoids)
@@ -250,12 +262,12 @@ class LSTM(PackedLayer):
 
         from_next = np.zeros((H, B), self.dtype)  # Σ_q W_hh,qᵀ δ^{a_q}_{t+1}
         carried = np.zeros((H, B), self.dtype)  # f_{t+1} ⊙ δ^c_{t+1}
-        for steps, (delta_h, delta_c, delta_a) in way_back.blocks():
+        for steps, (_, delta_c, delta_a), each_step in way_back.blocks():
             h, tanh_c = trace.z[1:, :H][steps], trace.tanh_c[steps]
             gates, ig_fc = trace.gates[steps], trace.products[steps]
             i, f, o, g = gates.swapaxes(0, 1)
             delta = delta_a.reshape(-1, 4, H, B)
-            delta_i, delta_f, delta_g, delta_o = delta.swapaxes(0, 1)
+            delta_g, delta_o = delta[:, 2], delta[:, 3]
             # What needs no later step, for the whole block. A gate s lets s ⊙ v through, and
             # ∂(s ⊙ v)/∂a_s = v ⊙ s(1 − s) = (s ⊙ v)(1 − s): the product is there already.
             subtract(one, gates[:, :2], delta[:, :2])
@@ -266,9 +278,9 @@ class LSTM(PackedLayer):
             subtract(i, delta_g, delta_g)  # ∂c_t/∂a_g = i(1 − g²)
             multiply(h, tanh_c, delta_c)
             subtract(o, delta_c, delta_c)  # ∂h_t/∂c_t = o(1 − tanh² c_t)
-            back = delta_h, delta_c, delta_a, delta_i, delta_f, delta_g, delta_o, f
-            each = reversed(range(T)[steps]), *(array[::-1] for array in back)
-            for t, dh_t, dc_t, da_t, da_i, da_f, da_g, da_o, f_t in zip(*each, strict=True):
+            for t, f_t, (dh_t, dc_t, da_t, da_i, da_f, da_g, da_o) in zip(
+                reversed(range(T)[steps]), f[::-1], each_step, strict=True
+            ):
                 if t in endings:
                     from_next[:, endings[t]] = dh_T[:, endings[t]]
                     carried[:, endings[t]] = dc_T[:, endings[t]]

@@ -8,9 +8,10 @@ The way back goes by blocks of steps. What needs no later step is computed for a
 once, in memory that every block uses again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -57,6 +58,9 @@ class PackedLayer:
     """A layer whose parameters live side by side in one packed matrix of R = `blocks` · H rows."""
 
     blocks = 1
+    # The views that a step needs, forward and back: see `Buffers`.
+    _each_step: Callable[..., list[Any]]
+    _each_step_back: Callable[..., list[Any]]
 
     def __init__(
         self,
@@ -73,7 +77,8 @@ class PackedLayer:
         self._W = np.zeros((rows, H + D + 1), self.dtype)
         self._W[:, :-1] = require_rng(rng).uniform(-bound, bound, (rows, H + D))
         # Apart, so that each finds memory of the size that it had the last time.
-        self._for_traces, self._for_the_way_back = Buffers(), Buffers()
+        self._for_traces = Buffers(self._each_step)
+        self._for_the_way_back = Buffers(self._each_step_back)
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -97,9 +102,12 @@ class PackedLayer:
         H = self.hidden_size
         return {"W_xh": W[:, H:-1], "W_hh": W[:, :H], "b_h": W[:, -1]}
 
-    def _start(self, x: Array, h_0: Array, *shapes: tuple[int, ...]) -> list[Array]:
+    def _start(
+        self, x: Array, h_0: Array, *shapes: tuple[int, ...]
+    ) -> tuple[list[Array], list[Any]]:
         """Return what a forward pass needs: W (R, H + D + 1), a copy of the weights; z, with h_0,
-        the inputs and the ones in place (the layer's loop fills in h_t); arrays of other shapes.
+        the inputs and the ones in place (the layer's loop fills in h_t); arrays of other shapes;
+        and the views that each step needs.
 
         Raises
         ------
@@ -109,13 +117,14 @@ class PackedLayer:
         require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
         (T, B, _), H = x.shape, self.hidden_size
         R, N = self._W.shape
-        W, z, *others = self._for_traces.lend(self.dtype, (R, N), (T + 1, N, B), *shapes)
+        arrays, steps = self._for_traces.lend(self.dtype, (R, N), (T + 1, N, B), *shapes)
+        W, z = arrays[:2]
         W[...] = self._W
         z[0, :H] = h_0.T
         z[:T, H:-1] = x.transpose(0, 2, 1)
         z[T, H:-1] = 0
         z[:, -1] = 1
-        return [W, z, *others]
+        return arrays, steps
 
     def _states(self, z: Array, inside: NDArray[np.bool_] | None) -> Array:
         """Return h (T, B, H), never a view of z; raise if a state has overflowed."""
@@ -144,20 +153,21 @@ class WayBack:
         self.dx = np.empty((T, B, self.W_xh.shape[1]), dh.dtype)
         self.dW = np.empty_like(trace.W)
         shapes = [(self.size, n, B) for n in (*rows, *trace.W.shape)]
-        *self.arrays, self.for_delta_a, self.for_z, self.for_dW = buffers.lend(
-            dh.dtype, *shapes, trace.W.shape
-        )
+        arrays, self.each_step = buffers.lend(dh.dtype, *shapes, trace.W.shape)
+        *self.arrays, self.for_delta_a, self.for_z, self.for_dW = arrays
 
-    def blocks(self) -> Iterator[tuple[slice, list[Array]]]:
-        """Yield each block's steps and its arrays (K, rows, B), the last block first.
+    def blocks(self) -> Iterator[tuple[slice, list[Array], list[Any]]]:
+        """Yield each block's steps, its arrays (K, rows, B), and the views of them that each step
+        needs, the last step first; the last block first.
 
         δ^h starts as dh. When the layer asks for the next block, δ^a must be there.
         """
         for end in range(len(self.dh), 0, -self.size):
             steps = slice(max(0, end - self.size), end)
-            arrays = [a[: end - steps.start] for a in self.arrays]
+            n = end - steps.start
+            arrays = [a[:n] for a in self.arrays]
             np.copyto(arrays[0], self.dh[steps].transpose(0, 2, 1))
-            yield steps, arrays
+            yield steps, arrays, self.each_step[n - 1 :: -1]
             # Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: the gradients of all parameters in one product.
             delta_a = _side_by_side(arrays[-1], self.for_delta_a)
             z = _side_by_side(self.trace.z[steps], self.for_z)

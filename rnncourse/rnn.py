@@ -49,6 +49,14 @@ class RNN(PackedLayer):
     ((5, 2, 4), (2, 4))
     """
 
+    @staticmethod
+    def _each_step(W: Array, z: Array) -> list[tuple[Array, ...]]:
+        return list(zip(z[:-1], z[1:, : len(W)], strict=True))
+
+    @staticmethod
+    def _each_step_back(delta_h: Array, delta_a: Array, *_: Array) -> list[tuple[Array, ...]]:
+        return list(zip(delta_h, delta_a, strict=True))
+
     def forward(
         self, x: ArrayLike, state: ArrayLike | None = None, lengths: ArrayLike | None = None
     ) -> tuple[Array, Array, Trace]:
@@ -83,9 +91,9 @@ class RNN(PackedLayer):
         B = x.shape[1]
         h_0 = _state("state", state, (B, H), self.dtype)
 
-        W, z = self._start(x, h_0)
+        (W, z), steps = self._start(x, h_0)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-            for z_t, h_t in zip(z[:-1], z[1:, :H], strict=True):  # z_t is [h_{t-1}; x_t; 1]
+            for z_t, h_t in steps:  # z_t is [h_{t-1}; x_t; 1]
                 np.matmul(W, z_t, out=h_t)
                 np.tanh(h_t, out=h_t)
 
@@ -137,13 +145,12 @@ class RNN(PackedLayer):
         endings = {} if dstate_T is None else way_back.endings()
 
         from_next = np.zeros((H, B), self.dtype)  # W_hhᵀ δ^a_{t+1}
-        for steps, (delta_h, delta_a) in way_back.blocks():
+        for steps, (_, delta_a), each_step in way_back.blocks():
             # What needs no later step, for the whole block: 1 − h_t².
             h = trace.z[1:, :H][steps]
             np.multiply(h, h, out=delta_a)
             np.subtract(one, delta_a, out=delta_a)
-            each = reversed(range(T)[steps]), delta_h[::-1], delta_a[::-1]
-            for t, delta_h_t, delta_a_t in zip(*each, strict=True):
+            for t, (delta_h_t, delta_a_t) in zip(reversed(range(T)[steps]), each_step, strict=True):
                 if t in endings:
                     from_next[:, endings[t]] = dh_T[:, endings[t]]
                 np.add(delta_h_t, from_next, out=delta_h_t)
