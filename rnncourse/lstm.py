@@ -17,7 +17,8 @@ Equations (labels as in the book), for each step t, each sequence, and each gate
                          db_h,q = Σ δ^{a_q}
 
 The four gates are stacked in the order i, f, g, o, PyTorch's, into one packed matrix of 4H rows
-(`rnncourse.packed`), so that a step is one product.
+(`rnncourse.packed`), so that a step is one product. The page "How fast is it, and why" of the book
+explains the rest of what is done for speed.
 """
 
 from dataclasses import dataclass
@@ -198,17 +199,17 @@ class LSTM(PackedLayer):
         _halve(W, W_halved)
         c, half = c_0.T.copy(), np.full((), 0.5, self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-            # A third argument is where the result goes: σ(a) = ½ + ½ tanh(½a) takes shape in a.
+            # What is computed goes into the last argument.
             for z_t, a_t, sigmoids, i_t, f_t, o_t, g_t, ig_t, fc_t, tanh_c_t, h_t in steps:
-                np.matmul(W_halved, z_t, out=a_t)
-                tanh(a_t, a_t)
+                np.matmul(W_halved, z_t, out=a_t)  # a_t of four gates; of i, f and o half of it
+                tanh(a_t, a_t)  # g_t is there; σ(a) = ½ + ½ tanh(½a)
                 multiply(sigmoids, half, sigmoids)
                 add(sigmoids, half, sigmoids)
                 multiply(i_t, g_t, ig_t)
                 multiply(f_t, c, fc_t)
-                add(fc_t, ig_t, c)
+                add(fc_t, ig_t, c)  # c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
                 tanh(c, tanh_c_t)
-                multiply(o_t, tanh_c_t, h_t)
+                multiply(o_t, tanh_c_t, h_t)  # h_t = o_t ⊙ tanh(c_t)
 
         h = self._states(z, inside)
         last, every = lengths - 1, np.arange(B)
@@ -268,8 +269,8 @@ class LSTM(PackedLayer):
             i, f, o, g = gates.swapaxes(0, 1)
             delta = delta_a.reshape(-1, 4, H, B)
             delta_g, delta_o = delta[:, 2], delta[:, 3]
-            # What needs no later step, for the whole block. A gate s lets s ⊙ v through, and
-            # ∂(s ⊙ v)/∂a_s = v ⊙ s(1 − s) = (s ⊙ v)(1 − s): the product is there already.
+            # What needs no later step, for the whole block. Of what a gate s lets through,
+            # ∂(s ⊙ v)/∂a_s = v ⊙ s(1 − s) = (s ⊙ v)(1 − s): the products are there already.
             subtract(one, gates[:, :2], delta[:, :2])
             multiply(delta[:, :2], ig_fc, delta[:, :2])  # ∂c_t/∂a_i and ∂c_t/∂a_f
             subtract(one, o, delta_o)
@@ -284,10 +285,10 @@ class LSTM(PackedLayer):
                 if t in endings:
                     from_next[:, endings[t]] = dh_T[:, endings[t]]
                     carried[:, endings[t]] = dc_T[:, endings[t]]
-                add(dh_t, from_next, dh_t)
+                add(dh_t, from_next, dh_t)  # δ^h_t
                 multiply(dc_t, dh_t, dc_t)
-                add(dc_t, carried, dc_t)
-                multiply(da_i, dc_t, da_i)
+                add(dc_t, carried, dc_t)  # δ^c_t = ∂h_t/∂c_t ⊙ δ^h_t + f_{t+1} ⊙ δ^c_{t+1}
+                multiply(da_i, dc_t, da_i)  # δ^{a_i} = ∂c_t/∂a_i ⊙ δ^c_t, and so on
                 multiply(da_f, dc_t, da_f)
                 multiply(da_g, dc_t, da_g)
                 multiply(da_o, dh_t, da_o)
