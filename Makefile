@@ -16,7 +16,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*__pycache__*')
 
-.PHONY: help book test lint unit notebooks-test site-test lab serve torch notebooks format lock clean distclean
+.PHONY: help book test lint unit notebooks-test site-test lab serve torch bench notebooks format lock clean distclean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -26,6 +26,7 @@ help:
 	@echo 'make lab        open the notebooks in JupyterLab'
 	@echo 'make serve      serve the built book at http://localhost:$(PORT)/'
 	@echo 'make torch      install PyTorch (CPU) into $(VENV), for the live comparison tests'
+	@echo 'make bench      time a training step beside PyTorch and a textbook loop (20 minutes)'
 	@echo 'make notebooks  re-run the notebooks in place and save them clean'
 	@echo 'make format     format the code'
 	@echo 'make lock       remake requirements.txt with the newest versions (needs uv)'
@@ -59,6 +60,9 @@ $(VENV)/.torch: $(VENV)/.installed
 	@touch $@
 
 torch: $(VENV)/.torch
+
+bench: $(VENV)/.torch
+	@$(BIN)/python benchmarks/bench.py
 
 # --- the book ---------------------------------------------------------------------------------
 

@@ -90,8 +90,8 @@ def products(kind: str, size: Size) -> Callable[[], object]:
         for a_t in a:
             np.matmul(W[:, :H].T, a_t, out=for_h)
         for n in blocks:
-            a_block[:, :n] @ z_block[:, :n].T
-            a_block[:, :n].T @ W[:, H:-1]
+            np.matmul(a_block[:, :n], z_block[:, :n].T)
+            np.matmul(a_block[:, :n].T, W[:, H:-1])
 
     return every_product
 

@@ -1,0 +1,84 @@
+"""The benchmarks measure what they say: one training step three times, and all its products."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed: `make torch` installs it")
+
+import bench
+import memory
+import speed
+
+from rnncourse.packed import COLUMNS
+
+each_kind = pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+SIZE = (5, 3, 2, 4)
+
+
+@each_kind
+def test_the_contestants_compute_the_same(kind):
+    steps = speed.contestants(kind, SIZE)
+    h, (dx, _, grads) = steps["ours"]()
+    h_torch = steps["pytorch"]().detach().numpy()
+    h_book, dx_book, grads_book = steps["textbook"]()
+    assert h_book.dtype == np.float64
+    assert h.dtype == h_torch.dtype == np.float32
+    assert grads.keys() == grads_book.keys()
+    for ours, theirs in [(h, h_torch), (h, h_book), (dx, dx_book)]:
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
+    for name, value in grads_book.items():
+        np.testing.assert_allclose(grads[name], value, rtol=2e-5, atol=2e-5)
+
+
+@each_kind
+@pytest.mark.parametrize("size", [SIZE, (7, COLUMNS // 3, 2, 2), (3, COLUMNS + 1, 1, 2)])
+def test_the_floor_is_every_product_of_a_step(kind, size, monkeypatch):
+    """The sizes of the products that a step makes, and those of the floor, are the same."""
+    sizes = {"ours": [], "products": []}
+    steps = {"ours": speed.contestants(kind, size)["ours"], "products": speed.products(kind, size)}
+    matmul = np.matmul
+    for name, step in steps.items():
+
+        def recorded(a, b, out=None, name=name):
+            sizes[name].append((*a.shape, b.shape[1]))
+            return matmul(a, b, out=out)
+
+        monkeypatch.setattr(np, "matmul", recorded)
+        step()
+    assert sorted(sizes["ours"]) == sorted(sizes["products"])
+
+
+@each_kind
+def test_a_row_has_its_ratios(kind, monkeypatch):
+    monkeypatch.setattr(speed, "ROUNDS", 3)
+    monkeypatch.setattr(speed, "BLOCK", 1e-4)
+    monkeypatch.setattr(speed, "REST", 0)
+    row = speed.measure(kind, SIZE)
+    assert all(row[key] > 0 for key in row if key != "size")
+    assert set(row) >= {"ours_ms", "pytorch_ms", "textbook_ms", "products_ms", "ratio"}
+
+
+def test_the_mean_of_ratios_is_geometric():
+    assert speed.geometric_mean([0.5, 2.0]) == pytest.approx(1)
+
+
+def test_each_part_runs_in_a_process_with_its_threads_fixed(tmp_path):
+    file = tmp_path / "threads.py"
+    file.write_text("import os\nprint('shown')\nprint(os.environ['OPENBLAS_NUM_THREADS'])\n")
+    assert bench.run(3, file) == "3"
+
+
+def test_the_machine_is_described():
+    described = bench.machine()
+    assert {"processor", "cores", "numpy", "blas", "pytorch"} <= set(described)
+    assert all(described.values())
+
+
+@each_kind
+def test_memory_and_lengths_are_measured(kind, monkeypatch):
+    monkeypatch.setattr(memory, "LENGTHS", (5, 20))
+    assert all(value > 0 for value in memory.time_by_length(kind).values())
+    assert all(value > 0 for value in memory.truncated(kind).values())
+    for who in ("ours", "torch"):
+        value = memory.peak(who, kind, 200, 8, 2, 32)
+        assert value is None or value >= 0
