@@ -6,6 +6,7 @@ Needs matplotlib (``pip install rnncourse[plot]``).
 from .gates import cell_paths, conveyor, lstm_cell
 from .gradients import circle_images, gradient_chain
 from .paths import chain_rule, kept_paths
+from .speed import ladder, layouts, ratios
 from .structure import (
     ARRANGEMENTS,
     arrangement,
@@ -74,9 +75,12 @@ __all__ = [
     "folded",
     "gradient_chain",
     "kept_paths",
+    "ladder",
+    "layouts",
     "loop",
     "lstm_cell",
     "node",
+    "ratios",
     "unrolled",
     "use_style",
 ]

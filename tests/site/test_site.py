@@ -35,6 +35,13 @@ CHAPTERS = {
         "eq-cell",
         "eq-lstm-hidden",
     ],
+    "book/speed.html": [
+        "eq-work",
+        "eq-packed",
+        "eq-packed-sums",
+        "eq-sigmoid-tanh",
+        "eq-gate-slope",
+    ],
 }
 LOADS = {  # attributes by which an element loads something
     "script": ["src"],
