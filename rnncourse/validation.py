@@ -25,14 +25,17 @@ def require_shape(name: str, array: NDArray, expected: tuple[int | str, ...]) ->
     at least 1.
     """
     given = array.shape
-    message = f"{name} has shape {given}, expected {_describe(expected)}"
+
+    def message() -> str:  # put into words only when something is wrong
+        return f"{name} has shape {given}, expected {_describe(expected)}"
+
     if len(given) != len(expected):
-        raise ValueError(message)
+        raise ValueError(message())
     for size, wanted in zip(given, expected, strict=True):
         if isinstance(wanted, str) and size == 0:
-            raise ValueError(f"{message} with {wanted} at least 1")
+            raise ValueError(f"{message()} with {wanted} at least 1")
         if not isinstance(wanted, str) and size != wanted:
-            raise ValueError(message)
+            raise ValueError(message())
 
 
 def require_finite(name: str, array: NDArray) -> None:
