@@ -64,12 +64,12 @@ def _status(key: str) -> float:
 
 
 def time_by_length(kind: str) -> dict[int, float]:
-    """Return the microseconds for each of T steps, B = 8, D = 8, H = 32: the lower quartile."""
+    """Return the microseconds for each of T steps, B, D, H = 20, 8, 64: the lower quartile."""
     times: dict[int, list[float]] = {T: [] for T in LENGTHS}
     rng = np.random.default_rng(0)
-    layer = getattr(rnncourse, kind)(8, 32, rng=rng, dtype=np.float32)
-    data = {T: [rng.normal(size=(T, 8, n)).astype(np.float32) for n in (8, 32)] for T in LENGTHS}
-    for _ in range(10):
+    layer = getattr(rnncourse, kind)(8, 64, rng=rng, dtype=np.float32)
+    data = {T: [rng.normal(size=(T, 20, n)).astype(np.float32) for n in (8, 64)] for T in LENGTHS}
+    for _ in range(5):
         for T, (x, dh) in data.items():
             for n in range(1 + max(LENGTHS) // T):
                 begin = time.perf_counter()

@@ -47,6 +47,18 @@ def test_every_step_is_the_six_equations(run):
         assert_close((h_T[b], c_T[b]), (h_t, c_t))
 
 
+@pytest.mark.parametrize(("T", "B"), [(32, 31), (40, 1), (40, 40), (31, 2)])
+def test_any_layout_of_the_weights_gives_the_same(rng, T, B):
+    """Long sequences of few columns take the halved weights column by column."""
+    layer = make_layer("LSTM", 2, 3, rng=rng)
+    x, (h_0, c_0) = rng.normal(size=(T, B, 2)), make_state(layer, B, rng)
+    h, state_T, trace = layer.forward(x, (h_0, c_0))
+    expected = plain_lstm(layer.params, x, h_0, c_0)
+    assert_close((h, *state_T), (expected["h"][1:], expected["h"][-1], expected["c"][-1]))
+    for q in GATES:
+        assert_close(getattr(trace, q), expected[q])
+
+
 @given(runs())
 def test_backward_is_the_equations_composed(run):
     layer, x, state, lengths, dh, (dh_T, dc_T) = run
