@@ -26,7 +26,7 @@ help:
 	@echo 'make lab        open the notebooks in JupyterLab'
 	@echo 'make serve      serve the built book at http://localhost:$(PORT)/'
 	@echo 'make torch      install PyTorch (CPU) into $(VENV), for the live comparison tests'
-	@echo 'make bench      time a training step beside PyTorch and a textbook loop (20 minutes)'
+	@echo 'make bench      time a training step beside PyTorch and a textbook loop (10 minutes)'
 	@echo 'make notebooks  re-run the notebooks in place and save them clean'
 	@echo 'make format     format the code'
 	@echo 'make lock       remake requirements.txt with the newest versions (needs uv)'

@@ -1,6 +1,6 @@
 """Every measurement of the course, in one run: `make bench`.
 
-    python benchmarks/bench.py [results.json] [--threads 1 2] [--only speed ladder memory]
+    python benchmarks/bench.py [results.json] [--threads 1 2] [--runs 3] [--only speed memory]
 
 Each part runs in processes of its own with their number of threads fixed. Tables go to the screen;
 all numbers, with a description of the machine, go to results.json (default benchmarks/latest.json).
@@ -38,15 +38,27 @@ def run(threads: int, *arguments: object) -> str:
 
 def speed(threads: list[int]) -> list[dict[str, Any]]:
     """Compare training steps with PyTorch and the textbook loop."""
-    results, lines = [], []
+    results = []
     for n in threads:
         for kind in KINDS:
             with tempfile.NamedTemporaryFile() as file:
-                lines.append(run(n, "speed.py", kind, file.name))
-                results.append(json.loads(Path(file.name).read_text()))
-            print(lines[-1], flush=True)
-    print("", *lines, sep="\n", flush=True)
+                line = run(n, "speed.py", kind, file.name)
+                results.append({**json.loads(Path(file.name).read_text()), "line": line})
+            print(line, flush=True)
     return results
+
+
+def spread(runs: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the means and the largest ratios of several runs of `speed`, side by side."""
+    return [
+        {
+            "layer": same[0]["layer"],
+            "threads": same[0]["threads"],
+            "ratio": [run["ratio"] for run in same],
+            "worst": [run["worst"] for run in same],
+        }
+        for same in zip(*runs, strict=True)
+    ]
 
 
 def ladder() -> list[dict[str, Any]]:
@@ -119,16 +131,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="?", type=Path, default=HERE / "latest.json")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--runs", type=int, default=1, help="of the comparison, to see its spread")
     parser.add_argument("--only", nargs="+", choices=("speed", "ladder", "memory"))
     options = parser.parse_args()
-    parts = {"speed": lambda: speed(options.threads), "ladder": ladder, "memory": memory}
+    parts = options.only or ("speed", "ladder", "memory")
     results: dict[str, Any] = {"machine": machine()}
     print(*(f"{key}: {value}" for key, value in results["machine"].items()), sep="\n")
-    for name, part in parts.items():
-        if options.only is None or name in options.only:
-            results[name] = part()
+    if "speed" in parts:
+        runs = [speed(options.threads) for _ in range(options.runs)]
+        results |= {"speed": runs[0], "spread": spread(runs)}
+    if "ladder" in parts:
+        results["ladder"] = ladder()
+    if "memory" in parts:
+        results["memory"] = memory()
     options.results.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\nWritten to {options.results}.")
+    print(
+        f"\nWritten to {options.results}.", *(r["line"] for r in results.get("speed", ())), sep="\n"
+    )
 
 
 if __name__ == "__main__":

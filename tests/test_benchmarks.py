@@ -68,6 +68,17 @@ def test_each_part_runs_in_a_process_with_its_threads_fixed(tmp_path):
     assert bench.run(3, file) == "3"
 
 
+def test_the_spread_puts_runs_side_by_side():
+    def one(layer, ratio):
+        return {"layer": layer, "threads": 2, "ratio": ratio, "worst": 2 * ratio, "rows": []}
+
+    runs = [[one("RNN", 0.5), one("LSTM", 1.0)], [one("RNN", 0.6), one("LSTM", 1.1)]]
+    assert bench.spread(runs) == [
+        {"layer": "RNN", "threads": 2, "ratio": [0.5, 0.6], "worst": [1.0, 1.2]},
+        {"layer": "LSTM", "threads": 2, "ratio": [1.0, 1.1], "worst": [2.0, 2.2]},
+    ]
+
+
 def test_the_machine_is_described():
     described = bench.machine()
     assert {"processor", "cores", "numpy", "blas", "pytorch"} <= set(described)
