@@ -175,7 +175,7 @@ class WayBack:
                 np.matmul(delta_a, z.T, out=self.dW)
             else:
                 self.dW += np.matmul(delta_a, z.T, out=self.for_dW)
-            np.matmul(delta_a.T, self.W_xh, out=_as_rows(self.dx[steps]))
+            np.matmul(delta_a.T, self.W_xh, out=self.dx[steps].reshape(-1, self.W_xh.shape[1]))
 
     def endings(self) -> dict[int, NDArray[np.intp]]:
         """Return, by step (counted from 0), the sequences that end with it."""
@@ -191,10 +191,6 @@ def _side_by_side(columns: Array, out: Array) -> Array:
     matrix = out.reshape(-1)[: columns.size].reshape(N, K, B)
     np.copyto(matrix, columns.transpose(1, 0, 2))
     return matrix.reshape(N, K * B)
-
-
-def _as_rows(sequences: Array) -> Array:
-    return sequences.reshape(-1, sequences.shape[-1])
 
 
 def cleared(rows: Array, inside: NDArray[np.bool_] | None) -> Array:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .nonlinear import log_softmax
 from .validation import (
     Array,
     Params,
@@ -162,15 +163,12 @@ def softmax_cross_entropy(
     if mask is not None:
         targets = np.where(weight > 0, targets, 0)
     labels = whole_numbers("targets", targets, y.shape[:-1], 0, y.shape[-1] - 1)
-    shifted = y - y.max(axis=-1, keepdims=True)  # softmax does not change, and exp stays below 1
-    dy = np.exp(shifted)
-    total = dy.sum(axis=-1, keepdims=True)
-    dy /= total
-    chosen = np.take_along_axis(shifted, labels[..., None], axis=-1) - np.log(total)
+    log_p = log_softmax(y)
+    chosen = np.take_along_axis(log_p, labels[..., None], axis=-1)
+    dy = np.exp(log_p)
     np.put_along_axis(dy, labels[..., None], np.expm1(chosen), axis=-1)  # p − 1, exact near p = 1
     counted = np.where(weight > 0, chosen[..., 0], 0)
-    dy *= weight[..., None]
-    return -float(np.sum(weight * counted)), dy
+    return -float(np.sum(weight * counted)), weight[..., None] * dy
 
 
 def _vectors(name: str, value: ArrayLike, size: int | str, dtype: DTypeLike) -> Array:
