@@ -1,0 +1,245 @@
+"""What all explorables share: values with a range, the widget in Jupyter, its twin in a page.
+
+An explorable is an ES module and a small class beside it: ``unit.js`` and ``unit.py``. In Jupyter
+the class is a widget whose values Python reads and sets. Where there is no kernel, its HTML twin
+mounts the same module. `words.json` holds every word that an explorable shows.
+"""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import numpy as np
+import traitlets
+
+FOLDER = Path(__file__).parent
+
+
+class _Value(traitlets.TraitType[Any, Any]):
+    """A value that Python and the page share, and that only takes what it allows."""
+
+    def __init__(self, default: Any) -> None:
+        super().__init__(default)
+        self.tag(sync=True, value=True)
+
+    def refuse(self, value: object, expected: str) -> traitlets.TraitError:
+        return traitlets.TraitError(f"{self.name} is {value!r}, expected {expected}")
+
+
+class Number(_Value):
+    """A number from `low` to `high`; `step` is that of its slider. Whole if all three are int."""
+
+    def __init__(self, default: float, low: float, high: float, step: float) -> None:
+        super().__init__(default)
+        self.low, self.high, self.step = low, high, step
+        self.whole = all(isinstance(n, int) for n in (low, high, step))
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Return `value` as float or int; raise ``TraitError`` unless it is allowed."""
+        kinds = (int, np.integer) if self.whole else (int, float, np.integer, np.floating)
+        # A page sends 2.0 as 2, and may send a whole number as 2.0.
+        if self.whole and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise self.refuse(value, self.expected())
+        if not self.low <= value <= self.high:
+            raise self.refuse(value, self.expected())
+        return int(value) if self.whole else float(value)
+
+    def expected(self) -> str:
+        """Return what is allowed, in words."""
+        return f"a {'whole ' * self.whole}number from {self.low} to {self.high}"
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the page needs to know."""
+        return {"kind": "number", "low": self.low, "high": self.high, "step": self.step}
+
+
+class Numbers(_Value):
+    """A list of `min` to `max` numbers, each from `low` to `high` in steps of `step`."""
+
+    def __init__(
+        self,
+        default: Sequence[float],
+        low: float,
+        high: float,
+        step: float,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(list(default))
+        self.low, self.high, self.step = low, high, step
+        self.min, self.max = size or (len(default), len(default))
+        self.entry = Number(low, low, high, step)
+
+    def validate(self, obj: Any, value: Any) -> list[float]:
+        """Return `value` as a new list; raise ``TraitError`` unless it is allowed."""
+        self.entry.name = self.name
+        sizes = str(self.min) if self.min == self.max else f"{self.min} to {self.max}"
+        if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
+            raise self.refuse(value, f"a list of {sizes} numbers")
+        if not self.min <= len(value) <= self.max:
+            raise self.refuse(value, f"{sizes} numbers, not {len(value)}")
+        for index, number in enumerate(value):
+            self.entry.name = f"{self.name}[{index}]"
+            self.entry.validate(obj, number)
+        return [self.entry.validate(obj, number) for number in value]
+
+    def default(self, obj: Any = None) -> list[float]:
+        """Return a copy of the default, so that no two copies share one list."""
+        return list(self.default_value)
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the page needs to know."""
+        return {**self.entry.spec(), "kind": "numbers", "min": self.min, "max": self.max}
+
+
+class Choice(_Value):
+    """One of `options`."""
+
+    def __init__(self, default: str | int, options: Sequence[str | int]) -> None:
+        super().__init__(default)
+        self.options = list(options)
+
+    def validate(self, obj: Any, value: Any) -> str | int:
+        """Return `value`; raise ``TraitError`` unless it is one of the options."""
+        for option in self.options:
+            if type(value) is type(option) and value == option:
+                return option
+        raise self.refuse(value, "one of " + ", ".join(map(repr, self.options)))
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the page needs to know."""
+        return {"kind": "choice", "options": self.options}
+
+
+class Truth(_Value):
+    """True or False."""
+
+    def validate(self, obj: Any, value: Any) -> bool:
+        """Return `value`; raise ``TraitError`` unless it is True or False."""
+        if not isinstance(value, (bool, np.bool_)):
+            raise self.refuse(value, "True or False")
+        return bool(value)
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the page needs to know."""
+        return {"kind": "truth"}
+
+
+@cache
+def words() -> dict[str, dict[str, str]]:
+    """Return the catalogue: for each explorable its words, by key."""
+    return json.loads((FOLDER / "words.json").read_text(encoding="utf-8"))
+
+
+@cache
+def source(file: str) -> str:
+    """Return a script or style sheet without its comment lines, empty lines and indentation."""
+    text = (FOLDER / file).read_text(encoding="utf-8")
+    text = re.sub(r"^ */\*\*.*?\*/\n", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^ *//.*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"\n\s*", "\n", text).strip() + "\n"
+
+
+@cache
+def module(name: str) -> str:
+    """Return the explorable `name` as one ES module: the kit, then its own code."""
+    own = re.sub(r'^import [^;]*"./kit.js";\n', "", source(f"{name}.js"))
+    return source("kit.js") + own
+
+
+def _in_script(data: object) -> str:
+    """Return `data` as JSON that may stand in a script element."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+
+
+class Explorable(anywidget.AnyWidget):
+    """A figure to play with; the base of all of them.
+
+    Every value can be given by name: ``OneUnit(w=2.0)``. It can be read and set later:
+    ``figure.w = 3``. In Jupyter the page follows, and what is moved in the page can be read here.
+
+    Raises
+    ------
+    traitlets.TraitError
+        A value of the wrong type or out of its range, or a name that is none of the values.
+    """
+
+    name: ClassVar[str]
+    _spec = traitlets.Dict().tag(sync=True)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "name" in vars(cls):  # not so in the class that anywidget derives for each widget
+            cls._esm, cls._css = module(cls.name), source("kit.css")
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, **values: Any) -> None:
+        for key in values:
+            if key not in self.values():
+                allowed = ", ".join(self.values())
+                raise traitlets.TraitError(f"{key} is no value of this figure, expected {allowed}")
+        super().__init__(_spec=self.spec(), **values)
+
+    @classmethod
+    def values(cls) -> dict[str, Any]:
+        """Return the figure's values: for each name its trait."""
+        # Class traits are kept by name; the order of the class body is the better one to show.
+        found = cls.class_traits(value=True)
+        order = [key for base in reversed(cls.__mro__) for key in vars(base) if key in found]
+        return {key: found[key] for key in order}
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the page must know: each value's range and default, the words, the data."""
+        traits = {k: {**v.spec(), "default": v.default_value} for k, v in self.values().items()}
+        return {
+            "name": self.name,
+            "traits": traits,
+            "words": words()["kit"] | words()[self.name],
+            "data": self.data(),
+        }
+
+    def data(self) -> dict[str, Any]:
+        """Return what the page needs besides, as JSON: the module finds it in ``ui.data``."""
+        return {}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All values by name."""
+        return {key: getattr(self, key) for key in self.values()}
+
+    def reset(self) -> None:
+        """Set all values to their defaults."""
+        for key, trait in self.values().items():
+            setattr(self, key, trait.default_value)
+
+    def __repr__(self) -> str:
+        given = [f"{k}={v!r}" for k, v in self.state.items() if v != self.values()[k].default_value]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def to_html(self) -> str:
+        """Return the twin for a page without a kernel, in the present state.
+
+        It needs nothing but itself. Without JavaScript it is a picture and a sentence.
+        """
+        own = words()[self.name]
+        picture = base64.b64encode((FOLDER / "stills" / f"{self.name}.svg").read_bytes()).decode()
+        state = html.escape(_in_script(self.state))
+        return (
+            f'<div data-explorable="{self.name}" data-state="{state}">'
+            f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(own["still"])}" '
+            f'style="width:100%"><p>{html.escape(words()["kit"]["without"])}</p></div>\n'
+            f"<style>\n{source('kit.css')}</style>\n"
+            f'<script type="module">\n{module(self.name)}{source("twin.js")}'
+            f"start({_in_script(self.spec())}, explorable);\n</script>"
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        return {**data, "text/plain": repr(self), "text/html": self.to_html()}, metadata

@@ -1,0 +1,116 @@
+import { axes, circle, fmt, line, mount, path, rect, scale, text } from "./kit.js";
+
+const STEPS = 40;
+export const PULSES = Array.from({ length: STEPS }, (_, i) => ({ 9: 1, 10: 1, 24: -1, 25: -1 })[i] ?? 0);
+
+/** h_0 … h_40: h ← tanh(w h + u x_t + b). */
+export function trajectory(w, u, b, h0) {
+  const h = [h0];
+  for (const x of PULSES) h.push(Math.tanh(w * h.at(-1) + u * x + b));
+  return h;
+}
+
+/** Every h with h = tanh(w h + b), ascending. Between the turning points there is at most one. */
+export function fixedPoints(w, b) {
+  const turn = Math.sqrt(1 - 1 / w);
+  const ends = w > 1 ? [-1, -turn, turn, 1] : [-1, 1];
+  const above = (h) => Math.tanh(w * h + b) - h > 0;
+  const found = [];
+  for (let i = 1; i < ends.length; i++) {
+    let [low, high] = [ends[i - 1], ends[i]];
+    const sign = above(low);
+    if (above(high) === sign) continue;
+    for (let k = 0; k < 60; k++) {
+      const middle = (low + high) / 2;
+      if (above(middle) === sign) low = middle;
+      else high = middle;
+    }
+    found.push((low + high) / 2);
+  }
+  return found;
+}
+
+/** The slope of the map at its fixed point h: stable if it is between −1 and 1. */
+export const slope = (w, h) => w * (1 - h * h);
+
+const kind = (size) => (Math.abs(size - 1) < 1e-6 ? "border" : size < 1 ? "stable" : "unstable");
+
+/** For weights below −1: where the state is after many steps, twice in a row. */
+const swings = (b) => Array.from({ length: 41 }, (_, i) => {
+  const w = -3 + i / 20;
+  let h = 0.5;
+  for (let k = 0; k < 100; k++) h = Math.tanh(w * h + b);
+  return [w, h, Math.tanh(w * h + b)];
+});
+
+function view(ui) {
+  const { state: s, t } = ui;
+  ui.presets({
+    forget: { w: 0.5, b: 0, u: 1, h0: 0.5, steps: STEPS },
+    latch: { w: 2, b: 0, u: 2, h0: 0, steps: STEPS },
+    oscillate: { w: -2, b: 0, u: 0, h0: 0.5, steps: STEPS },
+  });
+  for (const key of ["w", "b", "u", "h0"]) ui.slider(key);
+  ui.player("steps", { every: 120 });
+
+  let h, points;
+  ui.each(() => {
+    h = trajectory(s.w, s.u, s.b, s.h0);
+    points = fixedPoints(s.w, s.b).map((at) => ({ at, slope: slope(s.w, at), kind: kind(Math.abs(slope(s.w, at))) }));
+  });
+  const map = { x: [-1, 1, [-1, 0, 1], t("before")], y: [-1, 1, [-1, 0, 1], t("after")] };
+  const fork = { x: [-3, 3, [-3, -1, 1, 3], t("weight")], y: [-1, 1, [-1, 0, 1], t("points")] };
+  const square = { height: (w) => Math.min(w, 300), min: 230 };
+  const mark = (x, y, p) => circle(x, y, 5, p.kind === "stable" ? "hidden" : "hidden node");
+  const handle = (x, y, what) => circle(x, y, 8, "error handle", { "data-drag": what });
+
+  const cobweb = ui.panel("cobweb", (w, height) => {
+    const a = axes(w, height, map);
+    const at = ([x, y]) => [a.x(x), a.y(y)];
+    const curve = Array.from({ length: 81 }, (_, i) => -1 + i / 40).map((x) => at([x, Math.tanh(s.w * x + s.b)]));
+    const web = [[s.h0, s.h0]];
+    for (let k = 1; k <= s.steps; k++) web.push([h[k - 1], h[k]], [h[k], h[k]]);
+    return a.svg + line(...at([-1, -1]), ...at([1, 1]), "axis dash") + path(curve, "hidden thick") +
+      path(web.map(at), "error") + points.map((p) => mark(...at([p.at, p.at]), p)).join("") +
+      handle(...at([s.h0, s.h0]), "h0");
+  }, { ...square, drag: (x) => ui.set({ h0: inverse(cobweb, map)(x) }) });
+
+  const forks = ui.panel("fork", (w, height) => {
+    const a = axes(w, height, fork);
+    const branch = Array.from({ length: 399 }, (_, i) => -0.995 + i / 200)
+      .map((y) => [(Math.atanh(y) - s.b) / y, y])
+      .map(([x, y]) => ({ on: Math.abs(x) <= 3, stable: Math.abs(slope(x, y)) < 1, at: [a.x(x), a.y(y)] }));
+    const part = (test) => branch.map((p) => (p.on && test(p) ? p.at : [NaN, NaN]));
+    const cycle = swings(s.b).flatMap(([x, one, two]) => (Math.abs(one - two) < 0.01 ? [] : [[x, one], [x, two]]));
+    const zero = s.b ? "" : [[-3, -1, "dash"], [-1, 1, "thick"], [1, 3, "dash"]]
+      .map(([from, to, cls]) => line(a.x(from), a.y(0), a.x(to), a.y(0), `hidden ${cls}`)).join("");
+    return a.svg + zero + path(part((p) => p.stable), "hidden thick") + path(part((p) => !p.stable), "hidden dash") +
+      cycle.map(([x, y]) => circle(a.x(x), a.y(y), 1.5, "output")).join("") +
+      line(a.x(s.w), a.top, a.x(s.w), a.bottom, "error") +
+      points.map((p) => mark(a.x(s.w), a.y(p.at), p)).join("") + handle(a.x(s.w), a.bottom, "w");
+  }, { ...square, drag: (x) => ui.set({ w: inverse(forks, fork)(x) }) });
+
+  ui.panel("trace", (w, height) => {
+    const a = axes(w, height, { x: [0, STEPS, [0, 10, 20, 30, 40], t("time")], y: [-1, 1, [-1, 0, 1], t("value")] });
+    const pulses = PULSES.map((x, i) => x * s.u && rect(a.x(i + 0.5), x > 0 ? a.y(1) : a.y(0), a.x(1) - a.x(0), a.y(0) - a.y(1), "input faint"));
+    const seen = h.slice(0, s.steps + 1).map((y, k) => [a.x(k), a.y(y)]);
+    return a.svg + pulses.filter(Boolean).join("") + (s.u ? text(a.x(10.5), a.y(1) - 6, t("pulse"), "input") : "") +
+      path(seen, "error") + seen.map(([x, y]) => circle(x, y, 2.5, "error")).join("");
+  }, { height: () => 190, min: 480 });
+
+  ui.summary = () => {
+    const stable = points.filter((p) => p.kind === "stable").length;
+    const verdict = stable > 1 ? "remembers" : stable ? "forgets" : points[0].kind === "border" ? "borders" : "swings";
+    const list = points.map((p) => t("point", { h: fmt(Math.abs(p.at) < 1e-9 ? 0 : p.at, 3), kind: t(p.kind), slope: fmt(p.slope, 3) })).join(", ");
+    return t("summary", {
+      w: fmt(s.w), b: fmt(s.b), steps: s.steps, h: fmt(h[s.steps], 3), verdict: t(verdict),
+      points: (points.length > 1 ? t("many", { n: points.length }) : t("one")) + list,
+    });
+  };
+}
+
+/** From a place in a panel to a value on its x axis. */
+const inverse = (svg, { x }) => scale(46, svg.clientWidth - 10, x[0], x[1]);
+
+const explorable = { render: (context) => mount(context, view) };
+export default explorable;

@@ -1,0 +1,59 @@
+"""One unit, h ← tanh(w h + u x + b): its fixed points, its path and what it remembers."""
+
+import math
+
+from .base import Explorable, Number
+
+# Two pulses: up at steps 10 and 11, down at steps 25 and 26.
+STEPS = 40
+PULSES = [1.0 if t in (10, 11) else -1.0 if t in (25, 26) else 0.0 for t in range(1, STEPS + 1)]
+
+
+def trajectory(w: float, u: float, b: float, h0: float) -> list[float]:
+    """Return h_0 … h_40 of eq-one-unit with the input u x_t added, x_t from `PULSES`."""
+    h = [h0]
+    for x_t in PULSES:
+        h.append(math.tanh(w * h[-1] + u * x_t + b))
+    return h
+
+
+def fixed_points(w: float, b: float) -> list[float]:
+    """Return every h in (−1, 1) with h = tanh(w h + b), in ascending order: one to three.
+
+    Between −1, the turning points of w h + b − artanh h at h = ±√(1 − 1/w), and 1, the gap
+    tanh(w h + b) − h changes its sign at most once: halving each interval finds them all.
+    """
+    ends = [-1.0, 1.0]
+    if w > 1:
+        turn = math.sqrt(1 - 1 / w)
+        ends = [-1.0, -turn, turn, 1.0]
+    found = []
+    for left, right in zip(ends[:-1], ends[1:], strict=True):
+        low, high = left, right
+        sign = math.tanh(w * low + b) - low > 0
+        if (math.tanh(w * high + b) - high > 0) == sign:
+            continue
+        for _ in range(60):
+            middle = (low + high) / 2
+            if (math.tanh(w * middle + b) - middle > 0) == sign:
+                low = middle
+            else:
+                high = middle
+        found.append((low + high) / 2)
+    return found
+
+
+def slope(w: float, h: float) -> float:
+    """Return w (1 − h²), the slope of the map at its fixed point h: stable if |slope| < 1."""
+    return w * (1 - h * h)
+
+
+class OneUnit(Explorable):
+    """One unit h ← tanh(w h + u x + b): cobweb, state over time, fixed points for every w."""
+
+    name = "unit"
+    w = Number(2.0, -3.0, 3.0, 0.05)
+    b = Number(0.0, -1.5, 1.5, 0.05)
+    u = Number(0.0, 0.0, 3.0, 0.05)
+    h0 = Number(0.5, -1.0, 1.0, 0.05)
+    steps = Number(40, 0, STEPS, 1)

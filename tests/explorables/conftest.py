@@ -1,0 +1,86 @@
+"""A browser for the tests of the explorables: their numbers beside Python's, and their twins."""
+
+import shutil
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+import rnncourse
+
+FOLDER = Path(rnncourse.__file__).parent / "explorables"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium; without one, the test is skipped and says how to get one."""
+    api = pytest.importorskip("playwright.sync_api", reason="no Playwright: `make browser`")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium: `make browser`")
+    with api.sync_playwright() as play:
+        started = play.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def scripts():
+    """The address under which the explorables' scripts are served."""
+    handler = partial(_Quiet, directory=str(FOLDER))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def js(browser, scripts):
+    """Call a function that a module exports: js("unit", "slope", [[2, 0.5], [1, 0]]).
+
+    It is called once for each list of arguments, and the results come back in a list.
+    """
+    page = browser.new_page()
+    page.goto(f"{scripts}words.json")  # any page of that address, so that import() is allowed
+
+    def call(module, function, arguments):
+        code = """async ([address, name, lists]) => {
+            const exported = await import(address);
+            return lists.map((list) => exported[name](...list));
+        }"""
+        return page.evaluate(code, [f"{scripts}{module}.js", function, arguments])
+
+    yield call
+    page.close()
+
+
+@pytest.fixture
+def twin(browser, tmp_path):
+    """Open an explorable's twin in a page of its own; any error in the page fails the test."""
+    pages, errors = [], []
+
+    def show(explorable, *, width=780, theme="light", **context):
+        path = tmp_path / f"{len(pages)}.html"
+        head = f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><body>'
+        path.write_text(head + explorable.to_html(), encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900}, **context)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
+        page.goto(path.as_uri())
+        page.wait_for_selector(".rnnx .summary")
+        pages.append(page)
+        return page
+
+    yield show
+    for page in pages:
+        page.close()
+    assert errors == []
