@@ -5,6 +5,7 @@ PYTHON  ?= python3
 PORT    ?= 8000
 WORKERS ?= 2
 TORCH   ?= torch==2.13.0
+BROWSER_TOOLS ?= playwright==1.65.2 axe-playwright-python==0.1.8
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -16,7 +17,8 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*__pycache__*')
 
-.PHONY: help book test lint unit notebooks-test site-test lab serve torch bench notebooks format lock clean distclean
+.PHONY: help book test lint unit notebooks-test site-test lab serve torch browser stills bench notebooks format lock \
+        clean distclean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -26,7 +28,9 @@ help:
 	@echo 'make lab        open the notebooks in JupyterLab'
 	@echo 'make serve      serve the built book at http://localhost:$(PORT)/'
 	@echo 'make torch      install PyTorch (CPU) into $(VENV), for the live comparison tests'
+	@echo 'make browser    install what drives a browser, for the tests of the interactive figures'
 	@echo 'make bench      time a training step beside PyTorch and a textbook loop (10 minutes)'
+	@echo 'make stills     draw the still pictures of the interactive figures again'
 	@echo 'make notebooks  re-run the notebooks in place and save them clean'
 	@echo 'make format     format the code'
 	@echo 'make lock       remake requirements.txt with the newest versions (needs uv)'
@@ -60,6 +64,16 @@ $(VENV)/.torch: $(VENV)/.installed
 	@touch $@
 
 torch: $(VENV)/.torch
+
+# A browser that is there already is used; otherwise Playwright brings one.
+$(VENV)/.browser: $(VENV)/.lab
+	@echo 'Installing $(BROWSER_TOOLS) ...'
+	@$(PIP) install $(BROWSER_TOOLS)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit; done; \
+	  $(BIN)/playwright install --with-deps chromium
+	@touch $@
+
+browser: $(VENV)/.browser
 
 bench: $(VENV)/.torch
 	@$(BIN)/python benchmarks/bench.py
@@ -95,6 +109,8 @@ lint: $(VENV)/.installed
 unit: $(VENV)/.installed
 	@$(BIN)/python -c 'import sys, importlib.util as u; sys.exit(u.find_spec("torch") is None)' || \
 	  echo 'PyTorch is not installed: live parity tests are skipped; saved reference arrays are still checked. `make torch` installs it.'
+	@test -e $(VENV)/.browser || \
+	  echo 'No browser is set up: the interactive figures are tested in Python only. `make browser` sets one up.'
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) tests --ignore=tests/site
 
 notebooks-test: $(VENV)/.installed
@@ -109,6 +125,10 @@ site-test: $(SITE)/.built
 notebooks: $(VENV)/.installed
 	@$(BIN)/ruff format --quiet book
 	@$(BIN)/python tests/book/notebooks.py book/*.ipynb
+
+# The pictures that stand in for the interactive figures where JavaScript is off.
+stills: $(VENV)/.browser
+	@$(BIN)/python tests/explorables/stills.py
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix --quiet . || true

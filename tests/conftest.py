@@ -1,7 +1,10 @@
 """Settings that all tests share."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,3 +35,21 @@ def drawing() -> Iterator[None]:
         figures.use_style()
         yield
     pyplot.close("all")
+
+
+# For a browser in a container, quiet and alone.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium; without one, the test is skipped and says how to get one."""
+    api = pytest.importorskip("playwright.sync_api", reason="no browser: `make browser` sets it up")
+    with api.sync_playwright() as play:
+        names = ("chromium", "chromium-browser", "google-chrome")
+        found = next(filter(None, map(shutil.which, names)), play.chromium.executable_path)
+        if not Path(found).exists():
+            pytest.skip("no browser: `make browser` sets it up")
+        started = play.chromium.launch(executable_path=found, args=FLAGS)
+        yield started
+        started.close()

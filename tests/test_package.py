@@ -20,7 +20,12 @@ MODULES = sorted(
     if p.stem != "__init__"
 )
 # What may come from outside NumPy and the standard library, and where: by module, or by folder.
-OPTIONAL = {"figures": {"matplotlib", "matplotlib_inline", "cycler"}, "interop": {"torch"}}
+OPTIONAL = {
+    "figures": {"matplotlib", "matplotlib_inline", "cycler"},
+    "interop": {"torch"},
+    "explorables": {"anywidget", "traitlets", "IPython"},
+    "widgets": {"ipywidgets", "matplotlib"},
+}
 # The floors of the house: a module imports only from floors above it in this list, or its own. A
 # folder stands on one floor.
 FLOORS = [
@@ -31,7 +36,8 @@ FLOORS = [
     ["model", "bptt", "gradients", "jacobians", "optim"],
     ["checkpoint"],
     ["training"],
-    ["figures", "interop", "experiments"],
+    ["figures", "interop", "experiments", "widgets"],
+    ["explorables"],
 ]
 
 
@@ -107,8 +113,8 @@ def test_the_version_is_that_of_the_project():
 
 
 def load(module):
-    if "matplotlib" in OPTIONAL.get(room(module), ()):
-        pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    for needed in OPTIONAL.get(room(module), set()) & {"matplotlib", "ipywidgets", "anywidget"}:
+        pytest.importorskip(needed, reason=f"{needed} is not installed")
     return importlib.import_module(f"rnncourse.{module}")
 
 

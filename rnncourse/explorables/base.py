@@ -239,7 +239,13 @@ class Explorable(anywidget.AnyWidget):
             f"start({_in_script(self.spec())}, explorable);\n</script>"
         )
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/plain": repr(self), "text/html": self.to_html()}, metadata
+    def _ipython_display_(self) -> None:
+        # Two outputs. JupyterLab shows an error for a widget that is gone when a notebook is opened
+        # again, and shows it instead of the other forms of the same output. So the twin comes by
+        # itself; the widget, when it is there, takes its place.
+        from IPython.display import display
+
+        widget = self._repr_mimebundle_()
+        data = widget[0] if isinstance(widget, tuple) else widget or {}
+        display({"text/plain": repr(self), "text/html": self.to_html()}, raw=True)
+        display({k: v for k, v in data.items() if k != "text/plain"}, raw=True)

@@ -104,6 +104,7 @@ export function mount({ model, el }, view) {
   const { traits, words, data } = model.get("_spec");
   const id = `rnnx${++copies}-`;
   const root = make(el, "div", { class: "rnnx", role: "group", "aria-label": words.title });
+  root.onkeydown = (event) => event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   const head = make(root, "div", { class: "head" }, tag("strong", {}, html(words.title)));
   const [state, updates, keys] = [{}, [], Object.keys(traits)];
   const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, k) => values[k]);
@@ -231,6 +232,9 @@ export function mount({ model, el }, view) {
     setTimeout(() => (b.textContent = words.link), 1500);
   });
   button(tools, words.reset, () => set(Object.fromEntries(keys.map((key) => [key, traits[key].default]))));
+  // In Jupyter, the twin for readers without a kernel is the last one before this widget.
+  const before = (twin) => el.compareDocumentPosition(twin) & Node.DOCUMENT_POSITION_PRECEDING;
+  if (!model.link) [...document.querySelectorAll("[data-explorable]")].filter(before).at(-1)?.style.setProperty("display", "none");
   model.on("change", schedule);
   root.explorable = ui; // for whoever drives the page from outside
   schedule();

@@ -1,6 +1,7 @@
 """One unit, h ← tanh(w h + u x + b): its fixed points, its path and what it remembers."""
 
 import math
+from itertools import pairwise
 
 from .base import Explorable, Number
 
@@ -28,8 +29,7 @@ def fixed_points(w: float, b: float) -> list[float]:
         turn = math.sqrt(1 - 1 / w)
         ends = [-1.0, -turn, turn, 1.0]
     found = []
-    for left, right in zip(ends[:-1], ends[1:], strict=True):
-        low, high = left, right
+    for low, high in pairwise(ends):
         sign = math.tanh(w * low + b) - low > 0
         if (math.tanh(w * high + b) - high > 0) == sign:
             continue

@@ -43,6 +43,9 @@ MACHINE_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|Users|root|tmp|private|var|opt|usr|mnt|work|content|workspaces)/[\w.]"
     r"|\b[A-Za-z]:\\\w"
 )
+# A live widget: its id changes with each run, and without a kernel there is nothing behind it. The
+# output's other forms, a page of its own or a picture, stay.
+WIDGET = "application/vnd.jupyter.widget-view+json"
 # A cell of these alone sets the scene, and may show nothing.
 QUIET_STATEMENTS = (
     ast.Import,
@@ -64,6 +67,9 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             del cell.metadata[key]
         if cell.cell_type == "code":
             cell.outputs = _merged_streams(cell.outputs)
+            for output in cell.outputs:
+                output.get("data", {}).pop(WIDGET, None)
+            cell.outputs = [o for o in cell.outputs if o.get("data", True)]
     return notebook
 
 
@@ -151,6 +157,8 @@ def _cell_problems(cell: NotebookNode, count: int) -> Iterator[str]:
             if match := MACHINE_PATH.search(text):
                 yield f"output has a path of one machine: {text[match.start() :][:60]!r}"
         data = output.get("data", {})
+        if WIDGET in data:
+            yield "keeps the view of a widget that is gone when the kernel stops"
         if any(kind.startswith("image/") for kind in data):
             image = cell.metadata.get("mystnb", {}).get("image", {})
             if not str(image.get("alt", "")).strip():

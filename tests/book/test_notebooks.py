@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebooks import METADATA, clean, main, problems, run
+from notebooks import METADATA, WIDGET, clean, main, problems, run
 
 BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
@@ -122,6 +122,10 @@ DAMAGES = {
     "image without alternative text": (
         lambda n: n.cells[3].metadata.update(mystnb={"image": {"alt": " "}}),
         "no alternative text",
+    ),
+    "widget view": (
+        lambda n: n.cells[2].outputs[0].data.update({WIDGET: {"model_id": "1"}}),
+        "keeps the view of a widget",
     ),
     "no code": (lambda n: n.update(cells=n.cells[:1]), "no code cell"),
     "empty cell": (lambda n: n.cells[0].update(source=" \n"), "is empty"),

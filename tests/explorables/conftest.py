@@ -1,6 +1,5 @@
-"""A browser for the tests of the explorables: their numbers beside Python's, and their twins."""
+"""The explorables in a browser: their numbers beside Python's, and their twins."""
 
-import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,25 +10,11 @@ import pytest
 import rnncourse
 
 FOLDER = Path(rnncourse.__file__).parent / "explorables"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A Chromium; without one, the test is skipped and says how to get one."""
-    api = pytest.importorskip("playwright.sync_api", reason="no Playwright: `make browser`")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium: `make browser`")
-    with api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,8 @@ def test_the_slope_is_the_derivative_of_the_map():
 
 
 def test_the_page_computes_the_same(js):
-    paths = [[w, u, b, h0] for (w, b), (u, h0) in zip(CASES, rng.uniform(-1, 1, (100, 2)).tolist(), strict=True)]  # fmt: skip
+    starts = rng.uniform(-1, 1, (100, 2)).tolist()
+    paths = [[w, u, b, h0] for (w, b), (u, h0) in zip(CASES, starts, strict=True)]
     here = [unit.trajectory(*case) for case in paths]
     assert np.abs(np.subtract(js("unit", "trajectory", paths), here)).max() < 1e-12
     for there, case in zip(js("unit", "fixedPoints", CASES), CASES, strict=True):

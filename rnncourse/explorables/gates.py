@@ -1,0 +1,80 @@
+"""One LSTM cell, operation by operation: its gates are valves, and a signal works them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import equations as eq
+from ..validation import Array
+from .base import Explorable, Number, Numbers
+
+# Chapter 4, by hand: write, hold, read out, overwrite, forget. A sixth step reads what is left.
+VALUES = [0.5, -1.0, 0.3, -0.8, 0.0, 0.6]
+SIGNALS = [1.0, 0.0, -1.0, 1.0, 1.0, -1.0]
+STEPS = len(VALUES)
+
+
+def cell(b_f: float, b_i: float, b_o: float) -> dict[str, tuple[Array, Array, Array]]:
+    """Return the weights of the cell made by hand, for x_t = (v_t, s_t) and these biases.
+
+    Each gate has its W_xh (1, 2), W_hh (1, 1) and b_h (1,). In the chapter the biases are 5, −5
+    and −5.
+    """
+    weights = {
+        "f": ((0, -10), 0, b_f),
+        "i": ((0, 10), 0, b_i),
+        "o": ((0, -10), 0, b_o),
+        "g": ((1, 0), 0.5, 0),
+    }
+    return {
+        q: (np.array([W_xh], float), np.array([[W_hh]], float), np.array([b_h], float))
+        for q, (W_xh, W_hh, b_h) in weights.items()
+    }
+
+
+def run(
+    v: Sequence[float], s: Sequence[float], b_f: float, b_i: float, b_o: float
+) -> list[dict[str, float]]:
+    """Return f, i, o, g, c and h of every step for x_t = (v_t, s_t), from c_0 = h_0 = 0.
+
+    The equations are those of the gates (eq-forget … eq-lstm-hidden).
+    Entry t belongs to step t; entry 0 has c and h alone.
+    """
+    W = cell(b_f, b_i, b_o)
+    c, h = np.zeros(1), np.zeros(1)
+    trace = [{"c": 0.0, "h": 0.0}]
+    for x_t in np.column_stack([v, s]):
+        f = eq.forget_gate(x_t, h, *W["f"])
+        i = eq.input_gate(x_t, h, *W["i"])
+        o = eq.output_gate(x_t, h, *W["o"])
+        g = eq.candidate(x_t, h, *W["g"])
+        c = eq.cell_state(f, c, i, g)
+        h = eq.lstm_hidden(o, c)
+        parts = zip("fiogch", (f, i, o, g, c, h), strict=True)
+        trace.append({q: float(part[0]) for q, part in parts})
+    return trace
+
+
+def event(f: float, i: float, o: float, g: float, c_prev: float) -> str:
+    """Return what a step does: hold, read, add, forget, write or overwrite.
+
+    A valve counts as open from ½ on, and content of less than 0.05 as nothing.
+    """
+    if f >= 0.5:
+        return "add" if i >= 0.5 else "read" if o >= 0.5 else "hold"
+    if i < 0.5 or abs(i * g) < 0.05:
+        return "forget"
+    return "write" if abs(c_prev) < 0.05 else "overwrite"
+
+
+class Gates(Explorable):
+    """One LSTM cell: step `t` of its sequence, up to operation `op` of six."""
+
+    name = "gates"
+    t = Number(3, 1, STEPS, 1)
+    op = Number(6, 1, 6, 1)
+    v = Numbers(VALUES, -1.0, 1.0, 0.1)
+    s = Numbers(SIGNALS, -1.0, 1.0, 0.1)
+    b_f = Number(5.0, -15.0, 15.0, 0.5)
+    b_i = Number(-5.0, -15.0, 15.0, 0.5)
+    b_o = Number(-5.0, -15.0, 15.0, 0.5)

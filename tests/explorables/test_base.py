@@ -1,0 +1,167 @@
+"""What all explorables share: values are checked, twins are whole, copies do not meet."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip("anywidget", reason="anywidget is not installed")
+from stills import CLASSES, still
+from traitlets import TraitError
+
+from rnncourse.explorables import OneUnit, base
+
+EACH = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
+LIMIT = 12_000  # bytes
+
+
+def test_all_eight_are_there():
+    names = ["unroll", "unit", "paths", "lag", "cliff", "gates", "carousel", "activations"]
+    assert [cls.name for cls in CLASSES] == names
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (5, r"w is 5, expected a number from -3.0 to 3.0"),
+        (-3.1, r"w is -3.1, expected a number from"),
+        (float("nan"), r"w is nan, expected"),
+        (float("inf"), r"w is inf, expected"),
+        ("2", r"w is '2', expected a number"),
+        (True, r"w is True, expected"),
+        (None, r"w is None, expected"),
+        ([1.0], r"w is \[1.0\], expected"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_and_the_old_one_stays(value, words):
+    figure = OneUnit(w=1.5)
+    with pytest.raises(TraitError, match=words):
+        figure.w = value
+    assert figure.w == 1.5
+    with pytest.raises(TraitError, match=words):
+        OneUnit(w=value)
+
+
+@EACH
+def test_each_value_says_what_is_allowed(cls):
+    figure = cls()
+    for key, trait in cls.values().items():
+        kept = getattr(figure, key)
+        for bad in (1e99, "nonsense", None, [], {}):
+            with pytest.raises(TraitError, match=rf"{key}.* expected"):
+                setattr(figure, key, bad)
+        spec = trait.spec()
+        if spec["kind"] == "numbers":
+            with pytest.raises(TraitError, match=rf"{key}\[0\] is .*, expected"):
+                setattr(figure, key, [spec["high"] + 1, *kept[1:]])
+            with pytest.raises(TraitError, match=rf"{key} is .*, expected .* numbers, not"):
+                setattr(figure, key, [spec["low"]] * (spec["max"] + 1))
+        assert getattr(figure, key) == kept
+
+
+def test_a_whole_number_takes_no_fraction_and_numpy_is_welcome():
+    figure = OneUnit(w=np.float32(1.5), steps=np.int64(7))
+    assert (figure.w, figure.steps) == (1.5, 7)
+    assert type(figure.w) is float
+    assert type(figure.steps) is int
+    with pytest.raises(TraitError, match=r"steps is 2\.5, expected a whole number from 0 to 40"):
+        figure.steps = 2.5
+
+
+def test_an_unknown_name_is_refused_with_those_that_exist():
+    with pytest.raises(TraitError, match="v is no value of this figure, expected w, b, u"):
+        OneUnit(v=1)
+
+
+@EACH
+def test_reset_and_repr(cls):
+    figure = cls()
+    first = figure.state
+    assert repr(figure) == f"{cls.__name__}()"
+    for key, trait in cls.values().items():
+        spec = figure.spec()["traits"][key]
+        if spec["kind"] == "number" and spec["low"] < spec["high"]:
+            setattr(figure, key, spec["low"] if first[key] != spec["low"] else spec["high"])
+            assert f"{key}=" in repr(figure)
+        assert trait.default_value == first[key]
+    figure.reset()
+    assert figure.state == first
+
+
+@EACH
+def test_a_list_is_not_shared_between_copies(cls):
+    one, two = cls(), cls()
+    for key, value in one.state.items():
+        if isinstance(value, list):
+            assert value is not two.state[key]
+            value[0] = "changed"
+            assert two.state[key][0] != "changed"
+            assert cls().state[key][0] != "changed"
+
+
+@EACH
+def test_the_module_is_small_and_names_no_address(cls):
+    kit = base.source("kit.js")
+    whole = base.module(cls.name)
+    assert whole.startswith(kit)
+    assert len(whole.encode()) - len(kit.encode()) <= LIMIT
+    assert "://" not in whole
+    assert "import " not in whole
+
+
+def test_the_kit_is_small():
+    assert len((base.source("kit.js") + base.source("twin.js")).encode()) <= LIMIT
+    assert len(base.source("kit.css").encode()) <= LIMIT / 3
+
+
+@EACH
+def test_the_twin_is_whole_and_the_same_each_time(cls):
+    text = cls().to_html()
+    assert text == cls().to_html()
+    assert not re.search(r"\bsrc=\"(?!data:)|href=", text)
+    assert "</script" not in text[: text.rindex("</script>")]
+    state = re.search('data-state="([^"]*)"', text)[1].replace("&quot;", '"')
+    assert json.loads(state) == cls().state
+    assert len(base.words()[cls.name]["still"]) > 40
+
+
+def test_the_catalogue_has_no_word_too_many_and_none_is_missing():
+    for cls in CLASSES:
+        code = (base.FOLDER / f"{cls.name}.js").read_text(encoding="utf-8")
+        for key in base.words()[cls.name]:
+            # A key is written out, built from a value's name ("key.option"), or a value's own.
+            written = f'"{key}"' in code or f"`{key.split('.')[0]}." in code
+            known = key in ("title", "still") or key.split(".")[0] in {*cls.values(), "preset"}
+            assert written or known, f"{cls.name}: {key} is not used"
+
+
+@EACH
+def test_two_copies_on_a_page_do_not_disturb_each_other(cls, browser, tmp_path):
+    path = tmp_path / "two.html"
+    html = f"<!doctype html><meta charset=utf-8>{cls().to_html()}{cls().to_html()}"
+    path.write_text(html, encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    both = page.locator(".rnnx")
+    page.wait_for_timeout(400)
+    assert both.count() == 2
+    slider = both.first.locator("input[type=range]:visible:enabled").first
+    before = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
+    slider.focus()
+    at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
+    page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+    page.wait_for_timeout(300)
+    after = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
+    assert after[0] != before[0]
+    assert after[1] == before[1] == before[0]
+    # The second copy's link has a name of its own.
+    both.nth(1).get_by_role("button", name="Copy link").click()
+    assert page.evaluate("location.hash").startswith(f"#explore-{cls.name}-2?")
+    page.close()
+
+
+@EACH
+def test_the_still_is_the_figure_in_its_first_state(cls, browser):
+    saved = (base.FOLDER / "stills" / f"{cls.name}.svg").read_text(encoding="utf-8")
+    assert saved == still(browser, cls), "`make stills` draws it again"

@@ -1,0 +1,141 @@
+"""The gates: the numbers of chapter 4, those of the package's layer, and those of the page."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from rnncourse import LSTM
+
+gates = pytest.importorskip("rnncourse.explorables.gates", reason="anywidget is not installed")
+rng = np.random.default_rng(0)
+BIASES = (5.0, -5.0, -5.0)
+CASES = [
+    [*rng.uniform(-1, 1, (2, gates.STEPS)).tolist(), *rng.uniform(-15, 15, 3).tolist()]
+    for _ in range(50)
+]
+
+
+def rounded(x, digits):
+    """A number as the page prints it."""
+    return f"{round(x, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def events(trace):
+    """What each step of a run does."""
+    return [gates.event(*(now[q] for q in "fiog"), last["c"]) for last, now in pairwise(trace)]
+
+
+def test_the_run_is_the_table_of_the_chapter():
+    table = {  # step: f, i, o, g, c, h, as printed there
+        1: (0.0067, 0.9933, 0, 0.4621, 0.4590, 0),
+        2: (0.9933, 0.0067, 0.0067, -0.7616, 0.4509, 0.0028),
+        3: (1, 0, 0.9933, 0.2926, 0.4509, 0.4198),
+        4: (0.0067, 0.9933, 0, -0.5300, -0.5234, 0),
+        5: (0.0067, 0.9933, 0, 0, -0.0035, 0),
+    }
+    trace = gates.run(gates.VALUES, gates.SIGNALS, *BIASES)
+    for t, row in table.items():
+        assert [trace[t][q] for q in "fiogch"] == pytest.approx(row, abs=5.001e-5)
+    assert events(trace) == ["write", "hold", "read", "overwrite", "forget", "read"]
+
+
+@pytest.mark.parametrize("case", CASES[:10])
+def test_the_run_is_that_of_the_package_layer(case):
+    v, s, *biases = case
+    lstm = LSTM(2, 1, rng=np.random.default_rng(0))
+    for q, parts in gates.cell(*biases).items():
+        for name, part in zip(("W_xh", "W_hh", "b_h"), parts, strict=True):
+            lstm.gate(q)[name][:] = part
+    h, _, fast = lstm.forward(np.column_stack([v, s])[:, None])
+    trace = gates.run(v, s, *biases)
+    for q in "fiogc":
+        assert [now[q] for now in trace[1:]] == pytest.approx(getattr(fast, q).ravel(), abs=1e-12)
+    assert [now["h"] for now in trace[1:]] == pytest.approx(h.ravel(), abs=1e-12)
+
+
+def test_an_open_forget_gate_adds():
+    trace = gates.run(gates.VALUES, gates.SIGNALS, 15.0, -5.0, -5.0)
+    assert events(trace)[3] == "add"
+    last, now = trace[3], trace[4]
+    assert now["c"] == pytest.approx(last["c"] + now["g"], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("valves", "g", "before", "what"),
+    [
+        ((0.9, 0.1, 0.1), 0.8, 0.5, "hold"),
+        ((0.9, 0.1, 0.9), 0.8, 0.5, "read"),
+        ((0.5, 0.5, 0.9), 0.8, 0.5, "add"),
+        ((0.1, 0.1, 0.1), 0.8, 0.5, "forget"),
+        ((0.1, 0.9, 0.1), -0.05, 0.5, "forget"),
+        ((0.1, 0.9, 0.1), -0.06, 0.5, "overwrite"),
+        ((0.1, 0.9, 0.1), 0.8, -0.5, "overwrite"),
+        ((0.1, 0.9, 0.1), 0.8, -0.04, "write"),
+    ],
+)
+def test_what_a_step_does(valves, g, before, what):
+    assert gates.event(*valves, g, before) == what
+
+
+def test_the_page_computes_the_same(js):
+    assert gates.Gates().state["v"] == gates.VALUES
+    traces = [gates.run(*case) for case in CASES]
+    for there, here in zip(js("gates", "run", CASES), traces, strict=True):
+        for a, b in zip(there, here, strict=True):
+            assert set(a) == set(b)
+            assert [a[q] for q in b] == pytest.approx(list(b.values()), rel=0, abs=1e-12)
+    steps = [
+        [*(now[q] for q in "fiog"), last["c"]] for trace in traces for last, now in pairwise(trace)
+    ]
+    found = js("gates", "event", steps)
+    assert found == [gates.event(*step) for step in steps]
+    assert len(set(found)) >= 5
+
+
+@pytest.mark.parametrize("op", range(1, 7))
+def test_the_page_shows_what_python_computes(twin, op):
+    v, s = [0.5, -0.9, 0.3, -0.8, 0.7, 0.6], [0.9, 0.1, -0.7, 0.6, 1.0, -0.8]
+    page = twin(gates.Gates(v=v, s=s, b_f=6.5, b_i=-4.5, b_o=-2.0, t=4, op=op))
+    page.wait_for_timeout(300)
+    trace = gates.run(v, s, 6.5, -4.5, -2.0)
+    result = rounded(trace[4]["fiogch"[op - 1]], 4)
+    assert page.inner_text(".summary").count(f"= {result}.") == 1
+    assert page.inner_text(".num strong:last-child") == result
+    shown = page.locator("svg").first.locator("text").all_inner_texts()
+    for k, q in enumerate("fiogch", start=1):  # in the drawing: no result before its operation
+        assert (rounded(trace[4][q], 2) in shown) == (k <= op)
+    strip = page.locator("svg").last.locator("text").all_inner_texts()
+    for q in "ch":
+        assert [rounded(now[q], 2) for now in trace[1:]] == strip[strip.index(f"{q}t") + 1 :][:6]
+
+
+@pytest.mark.parametrize("name", ["Write", "Hold", "Overwrite", "Read out", "Forget"])
+def test_a_preset_does_what_it_says(twin, name):
+    page = twin(gates.Gates(v=[1.0] * 6, s=[0.3] * 6, b_f=-3.0, t=6, op=1))
+    page.get_by_role("button", name=name, exact=True).click()
+    page.wait_for_timeout(300)
+    assert f": {name.lower()}." in page.inner_text(".summary")
+    state = page.evaluate("document.querySelector('.rnnx').explorable.state")
+    assert (state["v"], state["s"]) == (gates.VALUES, gates.SIGNALS)
+    assert (state["b_f"], state["b_i"], state["b_o"]) == BIASES
+
+
+def test_inputs_by_slider_and_by_mouse_and_steps_by_button(twin):
+    page = twin(gates.Gates(t=2, op=6))
+    state = "document.querySelector('.rnnx').explorable.state"
+    page.focus("[name=v]")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(state)["v"] == [0.5, -0.9, 0.3, -0.8, 0.0, 0.6]
+    page.locator("[data-drag=s5]").scroll_into_view_if_needed()
+    box = page.locator("[data-drag=s5]").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 100, steps=3)
+    page.mouse.up()
+    now = page.evaluate(state)
+    assert (now["t"], now["s"]) == (5, [1.0, 0.0, -1.0, 1.0, -1.0, -1.0])
+    page.get_by_role("button", name="Step ▶").click()
+    now = page.evaluate(state)
+    assert (now["t"], now["op"]) == (6, 1)

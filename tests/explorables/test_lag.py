@@ -1,0 +1,221 @@
+"""The gradient by lag: the matrices are as promised, the norms right, the page shows the same."""
+
+import re
+
+import numpy as np
+import pytest
+
+from rnncourse import equations as eq
+from rnncourse import jacobians
+
+lag = pytest.importorskip("rnncourse.explorables.lag", reason="anywidget is not installed")
+rng = np.random.default_rng(0)
+# Arguments of `measure` all over the sliders: rho, scale, nonnormal, network.
+CASES = [
+    (rng.uniform(0.2, 1.8), rng.choice([0.0, 0.1, 1.0]) * rng.uniform(0, 3), rng.uniform(0, 5), n)
+    for n in (1, 2, 3)
+    for _ in range(20)
+]
+
+
+def states(case):
+    """Return W_hh and h_0 … h_50, by the equation of the book."""
+    params = lag.layer(*case).params
+    h = [np.zeros(lag.H)]
+    for x_t in lag.INPUTS:
+        h.append(eq.hidden_state(x_t, h[-1], params["W_xh"], params["W_hh"], params["b_h"]))
+    return params["W_hh"], h
+
+
+def growth(J):
+    """Return the largest norm of a product between any two steps: by how much rounding grows."""
+    return max(
+        np.linalg.norm(jacobians.products(J[:k]), 2, axis=(1, 2)).max() for k in range(1, 51)
+    )
+
+
+@pytest.mark.parametrize("network", [1, 2, 3])
+@pytest.mark.parametrize("nonnormal", [0.0, 1.0, 5.0])
+def test_the_spectral_radius_is_exact_and_without_alpha_the_matrix_is_normal(network, nonnormal):
+    W = lag.layer(0.7, 1.0, nonnormal, network).params["W_hh"]
+    assert jacobians.spectral_radius(W) == pytest.approx(0.7, rel=1e-9)
+    pairs = lag.NETWORKS[network].eigenvalues @ [1, 1j]
+    expected = 0.7 * np.concatenate([pairs, pairs.conj()])
+    assert np.allclose(np.poly(W), np.poly(expected).real, rtol=0, atol=1e-9)
+    gap = np.linalg.norm(W @ W.T - W.T @ W)
+    assert gap < 1e-11 if nonnormal == 0 else gap > 0.1
+
+
+@pytest.mark.parametrize("case", CASES[::6])
+def test_the_norms_are_those_of_central_differences(case):
+    params = lag.layer(*case).params
+    _, h = states(case)
+    measured = lag.measure(*case)
+    for k in (1, 3, 6):
+        columns = []
+        for bump in 1e-5 * np.eye(lag.H):
+            ends = []
+            for start in (h[-1 - k] + bump, h[-1 - k] - bump):
+                for x_t in lag.INPUTS[-k:]:
+                    start = eq.hidden_state(x_t, start, *params.values())
+                ends.append(start)
+            columns.append((ends[0] - ends[1]) / 2e-5)
+        norm = np.linalg.norm(np.array(columns).T, 2)
+        assert measured.norms[k] == pytest.approx(norm, rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_bounds_hold_and_the_parts_agree_with_the_equations(case):
+    W, h = states(case)
+    measured = lag.measure(*case)
+    factors = [eq.norm_bound(h_t, W) for h_t in h[:0:-1]]
+    assert np.all(measured.norms <= measured.bound * (1 + 1e-9))
+    assert np.all(measured.bound <= np.cumprod([1, *factors]) * (1 + 1e-6))
+    assert measured.sigma == pytest.approx(np.sqrt(np.linalg.eigvalsh(W.T @ W).max()), rel=1e-12)
+    assert measured.slope == pytest.approx(1 - np.mean(np.square(h[1:])), abs=1e-6)
+
+
+def test_without_input_the_network_is_linear():
+    measured = lag.measure(0.9, 0.0, 3.0, 2)
+    W = lag.layer(0.9, 0.0, 3.0, 2).params["W_hh"]
+    powers = [np.linalg.norm(np.linalg.matrix_power(W, k), 2) for k in range(51)]
+    assert np.allclose(measured.norms, powers, rtol=1e-10)
+    assert np.allclose(measured.bound, measured.sigma ** np.arange(51), rtol=1e-12)
+    assert measured.slope == 1
+
+
+@pytest.mark.parametrize(
+    ("norm", "word"),
+    [(9e-4, "vanish"), (1e-3, "neither"), (1, "neither"), (1e3, "neither"), (1.1e3, "explode")],
+)
+def test_the_verdict(js, norm, word):
+    assert lag.verdict(norm) == word
+    assert js("lag", "verdict", [[norm]]) == [word]
+
+
+def test_the_page_computes_the_same_weights_and_norms(js):
+    here = [lag.layer(*case).params["W_hh"] for case in CASES]
+    given = []
+    for rho, _, nonnormal, network in CASES:
+        _, A, B, _ = lag.NETWORKS[network]
+        given.append([A.tolist(), B.tolist(), rho, nonnormal])
+    assert np.array_equal(js("lag", "weights", given), here)  # to the last bit
+    tall, zero, flat = rng.normal(size=(8, 3)), np.zeros((8, 8)), np.outer(*rng.normal(size=(2, 8)))
+    matrices = [*here, tall, zero, flat, 1e-30 * flat, np.diag([1.0, 1, 1, 0.5]), np.eye(8)]
+    expected = [jacobians.singular_values(M)[0] for M in matrices]
+    found = js("lag", "norm", [[M.tolist()] for M in matrices])
+    assert np.allclose(found, expected, rtol=1e-13, atol=0)
+
+
+def test_the_page_measures_the_same_on_the_same_states(js):
+    runs = [states(case) for case in CASES]
+    there = js("lag", "reach", [[W.tolist(), np.array(h[1:]).tolist()] for W, h in runs])
+    for (W, h), found in zip(runs, there, strict=True):
+        J = [eq.step_jacobian(h_t, W) for h_t in h[1:]]
+        norms = np.linalg.norm(jacobians.products(J), 2, axis=(1, 2))
+        assert np.allclose(found["norms"], norms, rtol=1e-12, atol=0)
+        assert np.allclose(found["bound"], jacobians.bound_by_lag(J), rtol=1e-12, atol=0)
+    slopes = js("lag", "slope", [[np.array(h[1:]).tolist()] for _, h in runs])
+    means = [np.mean(1 - np.square(h[1:])) for _, h in runs]
+    assert np.allclose(slopes, means, rtol=0, atol=1e-14)
+
+
+def test_the_page_measures_the_same_from_the_start(js):
+    here = [lag.layer(*case) for case in CASES]
+    W = [rnn.params["W_hh"].tolist() for rnn in here]
+    given = []
+    for W_hh, (_, scale, _, network) in zip(W, CASES, strict=True):
+        given.append([W_hh, lag.NETWORKS[network].W_xh.tolist(), scale, lag.INPUTS.tolist()])
+    h = js("lag", "states", given)
+    there = js("lag", "reach", [list(pair) for pair in zip(W, h, strict=True)])
+    calm = 0
+    for case, rnn, h_js, found in zip(CASES, here, h, there, strict=True):
+        # Where small changes of the state grow, so do roundings: tanh differs in its last bit.
+        grown = growth(jacobians.step_jacobians(rnn, lag.INPUTS))
+        calm += grown < 100
+        allowed = 1e-12 * max(grown, 10)
+        measured = lag.measure(*case)
+        assert np.allclose(h_js, rnn.forward(lag.INPUTS[:, None])[0][:, 0], rtol=0, atol=allowed)
+        assert np.allclose(found["norms"], measured.norms, rtol=allowed, atol=0)
+        assert np.allclose(found["bound"], measured.bound, rtol=allowed, atol=0)
+    assert calm > len(CASES) / 2
+
+
+def written(x):
+    """Return a norm as the page writes it: two decimals, or m·10ⁿ."""
+    if 0.1 <= x < 1000:
+        return f"{x:.2f}"
+    m, n = f"{x:.1e}".split("e")
+    return f"{m}·10{str(int(n)).translate(str.maketrans('0123456789-', '⁰¹²³⁴⁵⁶⁷⁸⁹⁻'))}"
+
+
+def state(page):
+    return page.evaluate("({...document.querySelector('.rnnx').explorable.state})")
+
+
+def test_the_page_shows_what_python_computes(twin):
+    case = {"rho": 0.8, "scale": 0.05, "nonnormal": 3.0, "network": 2}
+    page = twin(lag.GradientByLag(**case, lag=12))
+    page.wait_for_timeout(300)
+    m = lag.measure(**case)
+    said = page.inner_text(".summary")
+    top = int(m.norms.argmax())
+    for expected in (
+        f"ρ = 0.80, σ_max = {m.sigma:.2f}, mean slope {m.slope:.2f}.",
+        f"At lag 12 the norm is {written(m.norms[12])}, and the bound {written(m.bound[12])}.",
+        f"largest at lag {top}: {written(m.norms[top])}.",
+        f"At lag 50 it is {written(m.norms[50])}, below 10⁻³: the gradient vanishes.",
+    ):
+        assert expected in said
+    numbers = page.locator("svg text[text-anchor=end]:not(.tick)").all_text_contents()
+    shown = [m.norms[12], m.bound[12], m.sigma**12, 0.8**12]
+    assert numbers == [*map(written, shown), f"{m.sigma:.2f}", f"{m.slope:.2f}"]
+
+
+def test_each_example_is_what_its_button_says(twin):
+    page = twin(lag.GradientByLag())
+    expected = {
+        "Vanish": ("vanish", lambda s, m: s["rho"] < 1),
+        "Explode": ("explode", lambda s, m: s["rho"] > 1),
+        "ρ < 1, grows first": ("vanish", lambda s, m: s["rho"] < 1 and m.norms.max() > 5),
+        "ρ > 1, vanishes": ("vanish", lambda s, m: s["rho"] > 1 and m.slope < 0.5),
+        "ρ < 1, explodes": ("explode", lambda s, m: s["rho"] < 1),
+    }
+    for name, (word, holds) in expected.items():
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_timeout(250)
+        now = state(page)
+        m = lag.measure(*(now[key] for key in ("rho", "scale", "nonnormal", "network")))
+        assert lag.verdict(m.norms[50]) == word
+        assert holds(now, m)
+        assert re.search("vanishes|explodes", page.inner_text(".summary"))[0].startswith(word)
+
+
+def test_the_marker_and_the_radius_follow_the_pointer_and_the_keys(twin):
+    page = twin(lag.GradientByLag())
+
+    def drag(what, dx, dy):
+        # The last one is the handle, which lies on top. Each redraw replaces it: ask in one go.
+        code = """(what) => {
+            const handle = [...document.querySelectorAll(`[data-drag=${what}]`)].at(-1);
+            const box = handle.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }"""
+        page.wait_for_timeout(100)
+        x, y = page.evaluate(code, what)
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + dx, y + dy, steps=4)
+        page.mouse.up()
+
+    drag("lag", 60, 5)
+    lag_now = state(page)["lag"]
+    assert lag_now > 20
+    page.get_by_label("lag k").press("ArrowLeft")
+    assert state(page)["lag"] == lag_now - 1
+    drag("lag", 500, 0)
+    assert state(page)["lag"] == 50
+    drag("rho", -30, 0)
+    assert 0.4 < state(page)["rho"] < 0.8
+    page.get_by_label("spectral radius").press("End")
+    assert state(page)["rho"] == 1.8

@@ -1,0 +1,243 @@
+"""Every path and the recursion: both are the gradient, and the page computes what Python does."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rnncourse
+from rnncourse import RNN, Model, Readout, bptt
+
+paths = pytest.importorskip("rnncourse.explorables.paths", reason="anywidget is not installed")
+rng = np.random.default_rng(0)
+WEIGHTS = ["W_hh", "W_xh"]
+SETTINGS = [
+    [*row, w] for row, w in zip(rng.uniform(-2, 2, (12, 3)), rng.uniform(-2, 2, 12), strict=True)
+]
+CORNERS = [[a, b, c, w] for a in (-2, 2) for b in (-2, 2) for c in (-2, 2) for w in (-2, 2)]
+CASES = [
+    (setting, weight, error)
+    for setting in SETTINGS + CORNERS
+    for weight in WEIGHTS
+    for error in paths.STEPS
+]
+
+
+def figure(setting, weight="W_hh", error="E"):
+    x1, x2, x3, w11 = map(float, setting)
+    return paths.Paths(x1=x1, x2=x2, x3=x3, w11=w11, weight=weight, error=error)
+
+
+def arguments(setting, weight, error):
+    shown = figure(setting, weight, error)
+    return shown.net, shown.x, weight, paths.STEPS[error]
+
+
+def for_page(setting, weight, error):
+    net, x, weight, steps = arguments(setting, weight, error)
+    data = paths.Paths().data() | {"W_hh": net["W_hh"].tolist()}
+    return [data, x.ravel().tolist(), weight, list(steps)]
+
+
+def test_the_network_is_that_of_the_chapter():
+    book = Path(rnncourse.__file__).parents[1] / "book" / "2-backpropagation.ipynb"
+    if not book.exists():
+        pytest.skip("the package is installed without the book")
+    cells = json.loads(book.read_text(encoding="utf-8"))["cells"]
+    chapter = {"np": np, "print": lambda *_: None}
+    exec("".join(next(c for c in cells if c["id"] == "2-06")["source"]), chapter)
+    assert chapter["net"].keys() == paths.NET.keys()
+    for name, W in chapter["net"].items():
+        assert np.array_equal(W, paths.NET[name])
+    assert np.array_equal(chapter["h0"], paths.H0)
+    assert np.array_equal(chapter["d"], paths.TARGETS)
+    shown = paths.Paths()
+    assert np.array_equal(chapter["x"], shown.x)
+    assert np.array_equal(chapter["net"]["W_hh"], shown.net["W_hh"])
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+@pytest.mark.parametrize("error", paths.STEPS)
+def test_both_ways_give_the_gradient_of_the_fast_layer(weight, error):
+    for setting in SETTINGS:
+        net, x, _, steps = arguments(setting, weight, error)
+        model = Model(
+            RNN(1, 2, rng=np.random.default_rng(0)),
+            Readout(2, 1, rng=np.random.default_rng(0)),
+            loss="squared_error",
+            reduction="sum",
+        )
+        model.load_params(net)
+        _, grads, _ = model.loss_and_gradients(
+            x=x[:, None],
+            targets=paths.TARGETS[:, None],
+            state=paths.H0[None],
+            mask=[[t in steps] for t in (1, 2, 3)],
+        )
+        walks = paths.walks(net, x, weight, steps)
+        assert len(walks) == sum(steps)
+        for terms in (walks, paths.sweep(net, x, weight, steps)):
+            total = sum(term.value for term in terms)
+            assert np.allclose(total, grads[weight], rtol=0, atol=1e-13)
+
+
+def test_finite_differences_agree_as_closely_as_the_page_says():
+    for case in CASES:
+        given = arguments(*case)
+        total = sum(path.value for path in paths.walks(*given))
+        assert np.abs(paths.measured(*given) - total).max() < 1e-8, case
+
+
+def test_the_two_parts_of_delta_h_add_up_to_it():
+    for case in CASES[::5]:
+        net, x, _, steps = given = arguments(*case)
+        h, y = bptt.forward(net, x, paths.H0)
+        delta_a = np.zeros(2)
+        for step in paths.sweep(*given):
+            off = (y[step.t - 1] - paths.TARGETS[step.t - 1]) * (step.t in steps)
+            assert np.allclose(step.delta_y, off, atol=1e-15)
+            assert np.allclose(step.own, net["W_hy"].T @ off, atol=1e-15)
+            assert np.allclose(step.later, net["W_hh"].T @ delta_a, atol=1e-15)
+            assert np.allclose(step.delta_h, step.own + step.later, atol=1e-15)
+            delta_a = step.delta_a
+            assert np.allclose(delta_a, (1 - h[step.t] ** 2) * step.delta_h, atol=1e-15)
+
+
+def near(there, here):
+    return np.shape(there) == np.shape(here) and np.allclose(there, here, rtol=0, atol=1e-12)
+
+
+def test_the_page_runs_the_same_network(js):
+    pages = [for_page(*case)[:2] for case in CASES[::8]]
+    for there, case in zip(js("paths", "forward", pages), CASES[::8], strict=True):
+        net, x, *_ = arguments(*case)
+        h, y = bptt.forward(net, x, paths.H0)
+        assert near(there["h"], h)
+        assert near(there["y"], y.ravel())
+
+
+def test_the_page_walks_the_same_paths(js):
+    for there, case in zip(js("paths", "walks", [for_page(*c) for c in CASES]), CASES, strict=True):
+        here = paths.walks(*arguments(*case))
+        assert [(p["m"], p["k"]) for p in there] == [(p.error_step, p.use_step) for p in here]
+        for a, b in zip(there, here, strict=True):
+            assert near(a["row"], b.error_gradient)
+            assert len(a["jacobians"]) == len(b.jacobians) == a["m"] - a["k"]
+            assert all(map(near, a["jacobians"], b.jacobians))
+            assert near(a["carried"], b.carried)
+            assert near(a["value"], b.value)
+            # The page shows the entries i = p of the immediate partial; all others are zero.
+            shown = np.zeros_like(b.immediate)
+            shown[[0, 1], [0, 1]] = a["immediate"]
+            assert near(shown, b.immediate)
+
+
+def test_the_page_runs_the_same_recursion(js):
+    for there, case in zip(js("paths", "sweep", [for_page(*c) for c in CASES]), CASES, strict=True):
+        net, x, weight, _ = given = arguments(*case)
+        h, _ = bptt.forward(net, x, paths.H0)
+        for a, b in zip(there, paths.sweep(*given), strict=True):
+            assert a["t"] == b.t
+            assert near([a["delta_y"]], b.delta_y)
+            for key in ("own", "later", "delta_h", "delta_a", "value"):
+                assert near(a[key], getattr(b, key)), key
+            assert near(a["slope"], 1 - h[b.t] ** 2)
+            assert near(a["used"], h[b.t - 1] if weight == "W_hh" else x[b.t - 1])
+
+
+def test_the_page_measures_the_same_gradient(js):
+    # Rounding in tanh comes out of a difference 1/ε times as large: 1e-16 / 1e-5.
+    for there, case in zip(
+        js("paths", "measured", [for_page(*c) for c in CASES]), CASES, strict=True
+    ):
+        assert np.allclose(there, paths.measured(*arguments(*case)), rtol=0, atol=1e-9)
+
+
+def numbers(text):
+    return [float(n) for n in re.findall(r"-?\d+\.\d{4}", text.replace("−", "-"))]
+
+
+def bptt_gradient(shown, steps):
+    return sum(
+        p.value
+        for m in steps
+        for p in bptt.paths("W_hh", m, shown.net, shown.x, paths.TARGETS, paths.H0)
+    )
+
+
+def test_the_calculation_in_the_page_is_that_of_the_path(twin):
+    shown = paths.Paths(error="E", path=3, x2=1.2, w11=-0.8)
+    page = twin(shown)
+    page.wait_for_timeout(300)
+    path = paths.walks(shown.net, shown.x, "W_hh", (3, 2, 1))[2]
+    factors = [path.error_gradient, *path.jacobians, path.carried, path.carried]
+    slope = path.immediate[[0, 1], [0, 1]]
+    expected = np.concatenate([np.ravel(f) for f in (*factors, slope, path.value)])
+    formula = page.inner_text("[aria-label='The product, in numbers']")
+    assert numbers(formula) == pytest.approx(expected, abs=0.5001e-4)
+    # Three of six paths are the gradient of the last error, not of the sum.
+    result = page.inner_text("[aria-label='The sum and its check']")
+    last = bptt_gradient(shown, (3,))
+    assert "≠" in result
+    every = bptt_gradient(shown, (3, 2, 1))
+    assert numbers(result) == pytest.approx([*last.ravel(), *every.ravel()], abs=0.5001e-4)
+
+
+def test_stepping_through_the_recursion_ends_at_the_gradient(twin):
+    shown = paths.Paths(way="recursion", error="E")
+    page = twin(shown)
+    result = page.locator("[aria-label='The sum and its check']")
+    page.wait_for_timeout(300)
+    # No term is complete yet.
+    assert "≠" in result.inner_text()
+    assert numbers(result.inner_text())[:4] == [0, 0, 0, 0]
+    forward = page.get_by_role("button", name="Step")
+    for _ in range(11):
+        forward.locator("visible=true").click()
+    page.wait_for_timeout(300)
+    _, grads = bptt.bptt(shown.net, shown.x, paths.TARGETS, paths.H0)
+    assert "✓" in result.inner_text()
+    total = grads["W_hh"].ravel()
+    assert numbers(result.inner_text()) == pytest.approx([*total, *total], abs=0.5001e-4)
+    said = page.inner_text(".summary")
+    assert ", ".join(f"{v:.3f}" for v in total).replace("-", "−") in said
+
+
+def test_the_counts_are_those_of_the_equation(twin):
+    page = twin(paths.Paths(error="E", path=6))
+    page.wait_for_timeout(300)
+    walks = paths.walks(paths.NET, paths.Paths().x, "W_hh", (3, 2, 1))
+    count = sum(len(path.jacobians) for path in walks)
+    assert count == 3 * (3**2 - 1) // 6  # eq-path-cost
+    said = page.inner_text(".summary")
+    assert f"{count} path by path, 3 by the recursion" in said
+    assert f"{100 * (100**2 - 1) // 6:,} and 100" in said
+    assert f"{'●' * count} {count}" in page.inner_text("[aria-label='The sum and its check']")
+
+
+def test_a_click_on_the_graph_picks_the_path_and_the_buttons_do_too(twin):
+    page = twin(paths.Paths())
+
+    def state():
+        return page.evaluate("document.querySelector('.rnnx').explorable.state")
+
+    page.locator("[data-click=W2]").click()
+    assert (state()["error"], state()["path"]) == ("E3", 2)
+    page.locator("[data-click=E2]").click()
+    assert (state()["error"], state()["path"]) == ("E2", 1)
+    assert page.locator("[data-click=W3]").count() == 0  # a later copy does not reach E_2
+    page.get_by_role("radio", name="sum E").check()
+    page.get_by_role("button", name="5:").press("Enter")
+    assert state()["path"] == 5
+    page.locator("[data-click=W3]").click()
+    assert state()["path"] == 1
+    page.get_by_role("button", name="Step").locator("visible=true").press("Enter")
+    assert state()["path"] == 2
+
+
+def test_a_path_beyond_the_last_stands_for_the_last(twin):
+    page = twin(paths.Paths(error="E2", path=6))
+    page.wait_for_timeout(300)
+    assert "Path 2 of 2" in page.inner_text(".summary")

@@ -1,0 +1,355 @@
+"""The interactive figures in the built pages, by mouse, keyboard and touch, over http and as files.
+
+`make book` builds the pages first; without a browser these tests are skipped and say so.
+"""
+
+import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "_build" / "html"
+PLACES = {
+    "unroll": "book/1-structure.html",
+    "unit": "book/1-structure.html",
+    "paths": "book/2-backpropagation.html",
+    "lag": "book/3-gradients.html",
+    "cliff": "book/3-gradients.html",
+    "gates": "book/4-lstm.html",
+    "carousel": "book/4-lstm.html",
+    "activations": "book/4-lstm.html",
+}
+PAGES = sorted(set(PLACES.values()))
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def addresses():
+    """Where the site is, by the way of reading it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(SITE)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield {"http": f"http://127.0.0.1:{server.server_port}/", "file": SITE.as_uri() + "/"}
+    server.shutdown()
+    server.server_close()
+
+
+class Figure:
+    """One explorable on its page, in a window of its own."""
+
+    def __init__(self, browser, address, name, hash="", **context):
+        self.name, self.trouble, self.base = name, [], address
+        context = {"viewport": {"width": 1280, "height": 900}, **context}
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda e: self.trouble.append(f"error: {e}"))
+        self.page.on("console", lambda m: m.type == "error" and self.trouble.append(m.text))
+        self.page.on("request", self._request)
+        self.page.on("requestfailed", lambda r: self.trouble.append(f"failed: {r.url}"))
+        self.page.goto(address + PLACES[name] + hash)
+        self.root = self.page.locator(f'[data-explorable="{name}"] .rnnx')
+
+    def _request(self, request):
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.trouble.append(f"leaves the site: {request.url}")
+
+    def __enter__(self):
+        self.root.wait_for()
+        self.root.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(300)
+        return self
+
+    def __exit__(self, kind, *_):
+        self.context.close()
+        if kind is None:
+            assert self.trouble == []
+
+    @property
+    def state(self):
+        return self.root.evaluate("e => ({ ...e.explorable.state })")
+
+    def settle(self):
+        """Wait until a change is drawn and told."""
+        self.page.wait_for_timeout(250)
+
+    def reset(self):
+        self.root.get_by_role("button", name="Reset").click()
+        self.settle()
+        return self.state
+
+    def drawn(self):
+        """All that is drawn and said."""
+        return self.root.evaluate(
+            "e => [...e.querySelectorAll('svg, output, .summary')].map(x => x.innerHTML).join()"
+        )
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def way(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def figure(browser, addresses, name, way):
+    with Figure(browser, addresses[way], name) as shown:
+        yield shown
+
+
+def test_it_is_drawn_and_told(figure):
+    figure.reset()
+    assert figure.root.locator(".summary").inner_text().strip()
+    svgs = figure.root.locator("svg")
+    assert svgs.count() >= 1
+    for svg in svgs.all():
+        assert svg.get_attribute("aria-label").strip()
+        assert svg.evaluate("e => e.childElementCount") > 3
+
+
+def test_every_control_answers_to_the_keyboard(figure):
+    page, root = figure.page, figure.root
+    sliders = root.locator("input[type=range]")
+    assert sliders.count() >= 1
+    for slider in sliders.all():
+        figure.reset()
+        if not slider.is_visible() or slider.is_disabled():
+            continue
+        before, drawn = figure.state, figure.drawn()
+        slider.focus()
+        at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
+        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        figure.settle()
+        key = slider.get_attribute("name")
+        assert figure.state != before, f"slider {key}"
+        assert figure.drawn() != drawn, f"slider {key}"
+    for box in root.locator("input[type=checkbox]").all():
+        before = figure.reset()
+        box.focus()
+        page.keyboard.press("Space")
+        figure.settle()
+        assert figure.state != before
+    for radio in root.locator("input[type=radio]:checked").all():
+        before = figure.reset()
+        radio.focus()
+        page.keyboard.press("ArrowDown")
+        figure.settle()
+        assert figure.state != before
+    for index in range(root.get_by_role("button").count()):
+        root.get_by_role("button").nth(index).focus()
+        page.keyboard.press("Enter")
+        figure.settle()
+    figure.reset()
+
+
+def test_tab_reaches_every_control_and_the_focus_shows(figure):
+    figure.reset()
+    figure.root.get_by_role("button").first.focus()
+    reached = set()
+    for _ in range(80):
+        reached.add(figure.root.evaluate(
+            """e => { const at = document.activeElement;
+            const all = [...e.querySelectorAll('button, input')];
+            return e.contains(at) ? all.indexOf(at) : -1; }"""
+        ))  # fmt: skip
+        if -1 in reached:
+            break
+        style = figure.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert style != "none"
+        figure.page.keyboard.press("Tab")
+    wanted = figure.root.evaluate(
+        """e => [...e.querySelectorAll('button, input')].map((x, i) => [x, i])
+        .filter(([x]) => x.offsetParent && !x.disabled && !(x.type === 'radio' && !x.checked))
+        .map(([, i]) => i)"""
+    )
+    assert set(wanted) <= reached
+
+
+def test_mouse_moves_sliders_and_handles(figure):
+    page, root = figure.page, figure.root
+    before = figure.reset()
+    slider = root.locator("input[type=range]:visible:enabled").first
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    high = slider.evaluate("e => (e.value - e.min) / (e.max - e.min) > 0.5")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * (0.2 if high else 0.8), box["y"] + 5, steps=4)
+    page.mouse.up()
+    figure.settle()
+    assert figure.state != before
+    for kind in root.evaluate(
+        "e => [...e.querySelectorAll('[data-drag]')].map(x => x.dataset.drag)"
+    ):
+        before = figure.reset()
+        handle = root.locator(f'[data-drag="{kind}"]').first
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for sign in (-1, 1):  # one of the two ways is open
+            page.mouse.move(x + 60 * sign, y + 40 * sign, steps=3)
+            figure.settle()
+            if figure.state != before:
+                break
+        page.mouse.up()
+        assert figure.state != before, f"handle {kind}"
+    clickable = root.locator("[data-click]")
+    if clickable.count():
+        before = figure.reset()
+        for index in range(clickable.count()):
+            clickable.nth(index).click(force=True)
+            figure.settle()
+            if figure.state != before:
+                break
+        assert figure.state != before, "nothing that can be clicked answers"
+    figure.reset()
+
+
+def test_reset_and_link(figure, browser, addresses, way, name):
+    default = figure.reset()
+    slider = figure.root.locator("input[type=range]:visible:enabled").last
+    slider.focus()
+    at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
+    figure.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+    figure.settle()
+    changed = figure.state
+    assert changed != default
+    figure.root.get_by_role("button", name="Copy link").click()
+    given = figure.page.evaluate("location.hash")
+    assert given.startswith(f"#explore-{name}?")
+    assert figure.reset() == default
+    with Figure(browser, addresses[way], name, hash=given) as other:
+        assert other.state == changed
+
+
+BAD_LINKS = [
+    "#foreign",
+    "#explore-{}?nonsense=1",
+    "#explore-{}?{}=1e99",
+    "#explore-{}?{}=x",
+    "#explore-{}?__proto__=1",
+]
+
+
+def test_a_damaged_link_is_ignored(browser, addresses, name):
+    with Figure(browser, addresses["file"], name) as fresh:
+        default, key = fresh.state, next(iter(fresh.state))
+    for bad in BAD_LINKS:
+        with Figure(browser, addresses["file"], name, hash=bad.format(name, key)) as shown:
+            assert shown.state == default, bad
+
+
+def test_touch(browser, addresses, name):
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with Figure(browser, addresses["http"], name, **phone) as figure:
+        page, root = figure.page, figure.root
+        client = figure.context.new_cdp_session(page)
+
+        def drag(locator, dx, dy):
+            locator.scroll_into_view_if_needed()
+            box = locator.bounding_box()
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            for kind, k in [("touchStart", 0), *(("touchMove", k / 4) for k in range(1, 5))]:
+                points = [{"x": x + dx * k, "y": y + dy * k}]
+                client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+            client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+            figure.settle()
+
+        before = figure.state
+        slider = root.locator("input[type=range]:visible:enabled").first
+        high = slider.evaluate("e => (e.value - e.min) / (e.max - e.min) > 0.5")
+        drag(slider, -60 if high else 60, 0)
+        assert figure.state != before
+        handles = root.locator("[data-drag]")
+        if handles.count():
+            root.get_by_role("button", name="Reset").tap()
+            figure.settle()
+            before = figure.state
+            drag(handles.first, 40, -40)
+            if figure.state == before:
+                drag(handles.first, -40, 40)
+            assert figure.state != before
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_overflows(browser, addresses, name, width):
+    window = {"viewport": {"width": width, "height": 900}}
+    with Figure(browser, addresses["file"], name, **window) as figure:
+        assert figure.page.evaluate("document.documentElement.scrollWidth") <= width
+        beyond = figure.root.evaluate(
+            """e => { const box = e.getBoundingClientRect();
+            return [...e.querySelectorAll('text, button, input, output, .summary')]
+              .filter(x => { const b = x.getBoundingClientRect();
+                return b.width && (b.left < box.left - 1 || b.right > box.right + 1); })
+              .map(x => x.textContent); }"""
+        )
+        assert beyond == []
+
+
+def test_reduced_motion_is_respected(browser, addresses, name):
+    window = {"reduced_motion": "reduce"}
+    with Figure(browser, addresses["file"], name, **window) as figure:
+        play = figure.root.get_by_role("button", name="Play", exact=True)
+        for index in range(play.count()):
+            before = figure.reset()
+            play.nth(index).click()
+            figure.settle()
+            after = figure.state
+            figure.page.wait_for_timeout(900)
+            assert figure.state == after, "it goes on by itself"
+            assert after == before or play.nth(index).inner_text() == "Play"
+
+
+def test_print_shows_the_picture_without_the_controls(browser, addresses, name):
+    with Figure(browser, addresses["file"], name) as figure:
+        figure.page.emulate_media(media="print")
+        assert figure.root.locator("svg").first.is_visible()
+        assert not figure.root.locator(".controls").first.is_visible()
+        assert figure.root.get_by_role("button").count() == 0
+
+
+def test_without_javascript_there_is_a_picture_and_a_sentence(browser, addresses, name):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(addresses["file"] + PLACES[name])
+    place = page.locator(f'[data-explorable="{name}"]')
+    picture = place.locator("img")
+    assert len(picture.get_attribute("alt")) > 40
+    box = picture.bounding_box()
+    assert box["width"] > 300
+    assert box["height"] > 100
+    assert "JavaScript" in place.inner_text()
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page_name", PAGES)
+def test_axe_finds_no_violation_in_the_content(browser, addresses, page_name, theme):
+    package = pytest.importorskip("axe_playwright_python", reason="no axe: `make browser`")
+    script = (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    page = context.new_page()
+    page.goto(addresses["http"] + page_name)
+    page.wait_for_timeout(2500)  # for MathJax
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    page.evaluate(script)
+    found = page.evaluate("axe.run('article.bd-article')")
+    context.close()
+    problems = [
+        f"{rule['id']}: {node['target']} {node['html'][:160]} {node['failureSummary'][:300]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+    assert problems == [], json.dumps(problems, indent=1)
