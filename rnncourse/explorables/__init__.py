@@ -4,6 +4,22 @@ Needs ipywidgets and anywidget (``pip install rnncourse[widgets]``).
 """
 
 from .base import Explorable
+from .carousel import Carousel
+from .cliff import Cliff
+from .gates import Gates
+from .lag import GradientByLag
+from .paths import Paths
 from .unit import OneUnit
+from .unroll import Unroll
 
-__all__ = ["Explorable", "OneUnit"]
+# In the order of the chapters.
+__all__ = [
+    "Explorable",
+    "Unroll",
+    "OneUnit",
+    "Paths",
+    "GradientByLag",
+    "Cliff",
+    "Gates",
+    "Carousel",
+]

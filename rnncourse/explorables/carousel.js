@@ -112,7 +112,7 @@ function view(ui) {
   slider.oninput = () => hold(s.step, +slider.value);
 
   let f, means, curves;
-  ui.each(() => {
+  const compute = () => {
     const steps = forward(data, s.b_f, s.gain, s.gates);
     f = steps.map((step) => step.f);
     means = f.map((units) => units.reduce((a, b) => a + b) / units.length);
@@ -121,6 +121,9 @@ function view(ui) {
       full: reach(steps.map((step) => jacobian(data, s.gain, step)), f[0].length),
       direct: direct(f),
     };
+  };
+  ui.each(compute);
+  ui.each(() => {
     label.innerHTML = html(t("gate", { t: s.step }));
     slider.value = means[s.step - 1];
     shown.textContent = fmt(means[s.step - 1]);
@@ -139,7 +142,7 @@ function view(ui) {
     const gap = path([...full, ...straight.slice().reverse()], "", { style: "fill:var(--error);fill-opacity:.12;stroke:none" });
     const drawn = Object.keys(curves).map((key) => path(curves[key].map(at), looks[key])).join("");
     const [above, below] = [full[5][1], Math.min(a.bottom, straight[5][1])];
-    const named = below - above > 24 ? text(a.x(5), (above + below) / 2 + 4, t("indirect"), "error") : "";
+    const named = below - above > 24 ? text(a.left + 8, (above + below) / 2 + 4, t("indirect"), "error", "start") : "";
     const frame = { x: a.left, y: a.top, width: a.right - a.left, height: a.bottom - a.top };
     const window = tag("svg", { ...frame, viewBox: Object.values(frame).map(Math.round).join(" "), style: "overflow:hidden" }, gap + drawn + named);
     let x = narrow ? 6 : a.left + 200;
@@ -190,6 +193,7 @@ function view(ui) {
   });
 
   ui.summary = () => {
+    compute(); // a page in the background has drawn nothing yet
     const show = (v, digits = 2) => fmt(v, v < 0.1 || v >= 100 ? 0 : digits);
     const [full, straight, rnn] = [curves.full[0], curves.direct[0], curves.rnn[0]];
     const verdict = !s.gain ? "none" : full > 100 ? "explodes" : full > 1 ? "grows" : straight ? "ratio" : "only";

@@ -18,8 +18,8 @@ from .base import Explorable, Number, Numbers
 STEPS, INPUTS, UNITS = 40, 2, 4
 FREE = [-1.0] * STEPS  # no forget gate is held
 
-# A random start, as the package draws it. With weights eight times as large, the full derivative
-# of this one explodes within 40 steps; that of many others takes longer.
+# A random start as the package draws it, and a chosen one: with forget bias 3 and recurrent weights
+# eight times as large, its full derivative grows to 1000 in 40 steps; most others stay below 100.
 _rng = np.random.default_rng(51)
 _start = LSTM(INPUTS, UNITS, rng=_rng)
 W_XH = {q: np.round(_start.gate(q)["W_xh"], 4) for q in GATES}

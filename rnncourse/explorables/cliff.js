@@ -28,7 +28,7 @@ export function descend(w, b, rate, maxNorm = Infinity) {
     const [error, dw, db] = cliff(w, b);
     const norm = Math.sqrt(dw * dw + db * db);
     rows.push([w, b, error, norm]);
-    const cut = Math.min(1, maxNorm);
+    const cut = Math.min(1, maxNorm / norm);
     w -= rate * (dw * cut);
     b -= rate * (db * cut);
   }

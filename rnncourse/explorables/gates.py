@@ -37,11 +37,14 @@ def run(
 ) -> list[dict[str, float]]:
     """Return f, i, o, g, c and h of every step for x_t = (v_t, s_t), from c_0 = h_0 = 0.
 
-    The equations are those of the gates (eq-forget … eq-lstm-hidden).
-    Entry t belongs to step t; entry 0 has c and h alone.
+    The equations are eq-forget, eq-input, eq-output-gate, eq-candidate, eq-cell and eq-lstm-hidden.
+    `v` and `s` have one length T, entries from −1 to 1. Of the T + 1 entries returned, entry t
+    belongs to step t; entry 0 has c and h alone. The gates f, i and o are from 0 to 1, g and h
+    from −1 to 1.
     """
     W = cell(b_f, b_i, b_o)
-    c, h = np.zeros(1), np.zeros(1)
+    c: Array = np.zeros(1)
+    h: Array = np.zeros(1)
     trace = [{"c": 0.0, "h": 0.0}]
     for x_t in np.column_stack([v, s]):
         f = eq.forget_gate(x_t, h, *W["f"])
@@ -58,7 +61,8 @@ def run(
 def event(f: float, i: float, o: float, g: float, c_prev: float) -> str:
     """Return what a step does: hold, read, add, forget, write or overwrite.
 
-    A valve counts as open from ½ on, and content of less than 0.05 as nothing.
+    `f`, `i` and `o` are from 0 to 1, `g` from −1 to 1, and `c_prev` is the memory before. A valve
+    counts as open from ½ on, and content of less than 0.05 as nothing.
     """
     if f >= 0.5:
         return "add" if i >= 0.5 else "read" if o >= 0.5 else "hold"

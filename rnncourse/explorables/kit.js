@@ -107,15 +107,18 @@ export function mount({ model, el }, view) {
   root.onkeydown = (event) => event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   const head = make(root, "div", { class: "head" }, tag("strong", {}, html(words.title)));
   const [state, updates, keys] = [{}, [], Object.keys(traits)];
-  const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, k) => values[k]);
+  const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (mark, k) => values[k] ?? mark);
   const read = () => keys.forEach((key) => (state[key] = model.get(key)));
-  const redraw = () => ((frame = 0), updates.forEach((update) => update(state)));
+  const redraw = () => ((frame = cancelAnimationFrame(frame)), updates.forEach((update) => update(state)));
   let frame, speak, timer;
   function schedule() {
     read();
     frame ||= requestAnimationFrame(redraw);
     clearTimeout(speak);
-    speak = setTimeout(() => (summary.textContent = ui.summary(state)), 150);
+    speak = setTimeout(() => {
+      if (frame) redraw(); // no frames come while the page is out of sight
+      summary.innerHTML = html(ui.summary(state));
+    }, 150);
   }
   function set(changes) {
     for (const key in changes) model.set(key, fit(traits[key], changes[key]));

@@ -53,7 +53,7 @@ export function reach(W, h) {
   let P = W.map((_, i) => W.map((_, j) => +(i === j)));
   const [norms, bound] = [[1], [1]];
   for (const state of [...h].reverse()) {
-    const J = W.map((row, i) => row.map((w) => (1 - state[i]) * w));
+    const J = W.map((row, i) => row.map((w) => (1 - state[i] * state[i]) * w));
     const columns = J[0].map((_, j) => J.map((row) => row[j]));
     P = P.map((row) => columns.map((column) => dot(row, column)));
     norms.push(norm(P));
@@ -136,11 +136,11 @@ function view(ui) {
     const { cx, cy, unit } = plane(w);
     const row = (y, label, value, cls = "") => text(34, y, label, "label", "start") + text(w, y, value, cls, "end");
     const table = lines.map(({ key, values, cls }, i) => line(0, 32 + 22 * i, 26, 32 + 22 * i, cls) +
-      row(36 + 22 * i, t(`${key}.at`, { k: s.lag, max: "{max}" }), num(values[s.lag]), key === "norm" ? "error" : ""));
+      row(36 + 22 * i, t(`${key}.at`, { k: s.lag }), num(values[s.lag]), key === "norm" ? "error" : ""));
     const points = pairs.flatMap(([re, im]) => [im, -im].map((y) => circle(cx + s.rho * re * unit, cy - s.rho * y * unit, 3.5, "hidden")));
     return text(0, 14, t("at", { k: s.lag }), "quiet", "start") + table.join("") +
-      row(132, t("sigma", { max: "{max}", hh: "{hh}" }), fmt(sigma)) + row(154, t("slope"), fmt(mean)) +
-      text(cx, 186, t("plane", { hh: "{hh}" }), "quiet") +
+      row(132, t("sigma"), fmt(sigma)) + row(154, t("slope"), fmt(mean)) +
+      text(cx, 186, t("plane"), "quiet") +
       circle(cx, cy, unit * s.rho, "hidden", { style: "fill-opacity:0.09;stroke:var(--hidden)" }) +
       line(cx - half, cy, cx + half, cy, "grid") + line(cx, cy - half, cx, cy + half, "grid") +
       circle(cx, cy, unit, "axis dash", { style: "fill:none" }) + points.join("") +

@@ -112,7 +112,7 @@ function view(ui) {
   const [walking, sweeping] = [box(ui.controls), box(ui.controls)];
   const pair = group(walking, "path", "", "buttons");
   for (const [word, by] of [["back", -1], ["forward", 1]])
-    ui.button(pair, t(word), () => ui.set({ path: clamp(now + by, 1, paths.length) }));
+    ui.button(pair, t(word), () => ui.set({ path: clamp(Math.min(s.path, paths.length) + by, 1, paths.length) }));
   ui.player("step", { every: 1200, parent: sweeping });
 
   // `terms` are the paths or the steps of the recursion; the first `done` of them are in the sum.
@@ -129,7 +129,8 @@ function view(ui) {
     difference = measured(...given);
     terms = byPath ? paths : recursion;
     now = byPath ? Math.min(s.path, paths.length) : Math.ceil(s.step / 4);
-    part = s.step - 4 * now + 4; // of the recursion: 1 δ^y, 2 δ^h, 3 δ^a, 4 the term
+    // In the recursion, which move of the step: 1 δ^y, 2 δ^h, 3 δ^a, 4 the term.
+    part = s.step - 4 * now + 4;
     done = byPath ? now : Math.floor(s.step / 4);
     sum = difference.map((row, i) => row.map((_, j) => terms.slice(0, done).reduce((v, { value }) => v + value[i][j], 0)));
     agrees = sum.flat().every((v, i) => Math.abs(v - difference.flat()[i]) < 1e-8);
@@ -144,7 +145,8 @@ function view(ui) {
     const lit = paths[now - 1];
     const m = what === "E" ? step : s.error === "E" ? Math.max(lit.m, step) : lit.m;
     const k = Math.min(m, what === "E" ? lit.k : step);
-    const before = s.error === "E" ? [0, 5, 3, 0][m] : 0; // paths of later errors
+    // How many paths of later errors come first.
+    const before = s.error === "E" ? [0, 5, 3, 0][m] : 0;
     ui.set({ error: s.error === "E" ? "E" : `E${m}`, path: before + m - k + 1 });
   }
 
@@ -152,7 +154,8 @@ function view(ui) {
   ui.panel("graph", (w) => {
     const [digits, first, gap] = w < 520 ? [2, 0.19, 0.31] : [3, 0.17, 0.35];
     const [TOP, MIDDLE, FOOT] = [22, 176, 320];
-    const near = 3.8 * digits + 25; // from a line to the middle of a number beside it
+    // From a line to the middle of a number beside it.
+    const near = 3.8 * digits + 25;
     const X = [0, 1, 2].map((i) => (first + gap * i) * w);
     const lit = byPath ? paths[now - 1] : {};
     const reached = (step, move) => !byPath && 4 * (3 - step) + move <= s.step;
@@ -164,7 +167,8 @@ function view(ui) {
     for (const step of [1, 2, 3]) {
       const x = X[step - 1];
       const before = X[step - 2];
-      const side = before ? -1 : 1; // of the labels; the first column has no room on its left
+      // Of the labels: the first column has no room on its left.
+      const side = before ? -1 : 1;
       const r = recursion[3 - step];
       const error = step === lit.m || (reached(step, 1) && steps.includes(step));
       const back = (step > lit.k && step <= lit.m) || (before && reached(step - 1, 2));
@@ -220,7 +224,8 @@ function view(ui) {
   const products = (list) => list.reduce((count, { m, k }) => count + m - k, 0);
   const tally = (key, count, all) => tag("span", {}, `${html(t(key))} ${"●".repeat(count)}${"○".repeat(all - count)} ${all}`);
   ui.each(() => {
-    formula.style.minHeight = byPath ? "122px" : "58px"; // two lines, one line: stepping moves nothing
+    // Room for two lines or for one, so that stepping moves nothing.
+    formula.style.minHeight = byPath ? "122px" : "58px";
     formula.innerHTML = (byPath ? ofPath : ofMove)(terms[now - 1]);
     picks.forEach((b, i) => {
       const term = terms[i];
@@ -238,7 +243,7 @@ function view(ui) {
   ui.summary = () => {
     const { m, k, t: step } = terms[now - 1];
     const where = byPath
-      ? t("on_path", { now, count: paths.length, m: AT[m], k: AT[k], weight: s.weight, through: t(`through.${m - k}`) })
+      ? t("on_path", { now, count: paths.length, m: AT[m], k: AT[k], weight: t(`weight.${s.weight}`), through: t(`through.${m - k}`) })
       : t("on_move", { step: AT[step], move: t(`move.${part}`) });
     const total = t(agrees ? "total" : "partial", { sum: listed(sum), all: listed(difference) });
     return `${where} ${total} ${t("cost", { count: products(paths) })}`;

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rnncourse import equations as eq
-from rnncourse.validation import Array
-
+from .. import equations as eq
+from ..validation import Array
 from .base import Choice, Explorable, Number, Numbers, Truth
 
 WEIGHTS: dict[str, Array] = {

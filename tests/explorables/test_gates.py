@@ -95,17 +95,19 @@ def test_the_page_computes_the_same(js):
 
 @pytest.mark.parametrize("op", range(1, 7))
 def test_the_page_shows_what_python_computes(twin, op):
-    v, s = [0.5, -0.9, 0.3, -0.8, 0.7, 0.6], [0.9, 0.1, -0.7, 0.6, 1.0, -0.8]
-    page = twin(gates.Gates(v=v, s=s, b_f=6.5, b_i=-4.5, b_o=-2.0, t=4, op=op))
+    v, s = [0.5, -0.9, 0.3, -0.6, 0.7, 0.6], [0.9, 0.1, -0.5, 0.3, 1.0, -0.8]
+    page = twin(gates.Gates(v=v, s=s, b_f=4.0, b_i=-2.5, b_o=1.0, t=4, op=op))
     page.wait_for_timeout(300)
-    trace = gates.run(v, s, 6.5, -4.5, -2.0)
+    trace = gates.run(v, s, 4.0, -2.5, 1.0)
     result = rounded(trace[4]["fiogch"[op - 1]], 4)
     assert page.inner_text(".summary").count(f"= {result}.") == 1
     assert page.inner_text(".num strong:last-child") == result
-    shown = page.locator("svg").first.locator("text").all_inner_texts()
+    different = [trace[3]["c"], trace[3]["h"], *(trace[4][q] for q in "fiogch")]
+    assert len({rounded(x, 2) for x in different}) == 8
+    shown = page.locator("svg").first.locator("text").all_text_contents()
     for k, q in enumerate("fiogch", start=1):  # in the drawing: no result before its operation
         assert (rounded(trace[4][q], 2) in shown) == (k <= op)
-    strip = page.locator("svg").last.locator("text").all_inner_texts()
+    strip = page.locator("svg").last.locator("text").all_text_contents()
     for q in "ch":
         assert [rounded(now[q], 2) for now in trace[1:]] == strip[strip.index(f"{q}t") + 1 :][:6]
 
@@ -126,8 +128,9 @@ def test_inputs_by_slider_and_by_mouse_and_steps_by_button(twin):
     state = "document.querySelector('.rnnx').explorable.state"
     page.focus("[name=v]")
     page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)  # a redraw makes the parts of a drawing anew
     assert page.evaluate(state)["v"] == [0.5, -0.9, 0.3, -0.8, 0.0, 0.6]
-    page.locator("[data-drag=s5]").scroll_into_view_if_needed()
+    page.locator("svg").last.scroll_into_view_if_needed()
     box = page.locator("[data-drag=s5]").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
