@@ -17,7 +17,7 @@ from rnncourse import explorables
 from rnncourse.explorables.base import module, source, words
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
-CLASSES = [getattr(explorables, name) for name in explorables.__all__ if name != "Explorable"]
+CLASSES = [c for c in vars(explorables).values() if getattr(c, "name", None) in words()]
 PAGES = ("1-structure", "2-backpropagation", "3-gradients", "4-lstm")
 UPDATE = """() => {
   const { root, redraw } = document.querySelector(".rnnx").explorable;

@@ -4,6 +4,7 @@ Needs ipywidgets and matplotlib (``pip install rnncourse[widgets,plot]``). Where
 first picture stands in its place. Figures that need no kernel are in `rnncourse.explorables`.
 """
 
+import base64
 import html
 import inspect
 import io
@@ -67,7 +68,8 @@ class Live(ipw.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/plain": repr(self), "image/png": self.picture.value}, metadata
+        picture = base64.b64encode(self.picture.value).decode()
+        return {**data, "text/plain": repr(self), "image/png": picture}, metadata
 
 
 def live(draw: Callable[..., Figure], **ranges: Sequence[Any]) -> Live:

@@ -1,5 +1,7 @@
 """Plots with sliders: drawn again from the settings, with a picture where no kernel runs."""
 
+import base64
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def test_the_twin_is_the_first_picture(tmp_path):
     data, _ = figure._repr_mimebundle_()
     assert data["text/plain"] == "live(line, slope=1.0)"
     assert "application/vnd.jupyter.widget-view+json" in data
-    (tmp_path / "a.png").write_bytes(data["image/png"])
+    (tmp_path / "a.png").write_bytes(base64.b64decode(data["image/png"]))
     assert matplotlib.image.imread(tmp_path / "a.png").shape[:2] == (220, 220)
 
 

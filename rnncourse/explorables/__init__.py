@@ -3,6 +3,7 @@
 Needs ipywidgets and anywidget (``pip install rnncourse[widgets]``).
 """
 
+from .activations import Activations
 from .base import Explorable
 from .carousel import Carousel
 from .cliff import Cliff
@@ -12,14 +13,14 @@ from .paths import Paths
 from .unit import OneUnit
 from .unroll import Unroll
 
-# In the order of the chapters.
 __all__ = [
+    "Activations",
+    "Carousel",
+    "Cliff",
     "Explorable",
-    "Unroll",
+    "Gates",
+    "GradientByLag",
     "OneUnit",
     "Paths",
-    "GradientByLag",
-    "Cliff",
-    "Gates",
-    "Carousel",
+    "Unroll",
 ]

@@ -95,7 +95,7 @@ export function wrap(characters, columns) {
 const [LINE, MIDDLE, FOOT] = [56, 17, 48];
 const LAGS = 60;
 const symbol = (c) => ({ " ": "␣", "\n": "↵" })[c] ?? c;
-const percent = (p) => `${fmt(100 * p, 1)} %`;
+const percent = (p) => (p < 0.0005 ? "<0.1 %" : `${fmt(100 * p, 1)} %`);
 /** Bars [x, from, to] in one path. */
 const bars = (list, cls, width, opacity = 1) =>
   path(list.flatMap(([x, from, to]) => [[x, from], [x, to], [NaN, NaN]]), cls, { style: `stroke-width:${width}px;opacity:${opacity}` });
@@ -105,7 +105,8 @@ function view(ui) {
   const [characters, alphabet, net] = [[...data.text], [...data.alphabet], unpack(data)];
   const steps = forward(net, characters.map((c) => alphabet.indexOf(c)));
   const T = characters.length;
-  const named = (c) => ({ " ": t("space"), "\n": t("newline") })[c] ?? t("quoted", { c });
+  const names = { " ": "space", "\n": "newline", "_": "underscore", "^": "caret" }; // _ and ^ are marks in a sentence
+  const named = (c) => t(names[c] ?? "quoted", { c });
 
   if (data.presets.quotation) ui.presets(data.presets);
   if (data.lstm) ui.choice("show");

@@ -5,7 +5,6 @@ the class is a widget whose values Python reads and sets. Where there is no kern
 mounts the same module. `words.json` holds every word that an explorable shows.
 """
 
-import base64
 import html
 import json
 import re
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import anywidget
 import numpy as np
@@ -228,11 +228,12 @@ class Explorable(anywidget.AnyWidget):
         It needs nothing but itself. Without JavaScript it is a picture and a sentence.
         """
         own = words()[self.name]
-        picture = base64.b64encode((FOLDER / "stills" / f"{self.name}.svg").read_bytes()).decode()
+        drawing = quote(source(f"stills/{self.name}.svg"), safe=" =:/;,.()?!'*+-~|{}[]")
+        picture = html.escape(f"data:image/svg+xml,{drawing}")
         state = html.escape(_in_script(self.state))
         return (
             f'<div data-explorable="{self.name}" data-state="{state}">'
-            f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(own["still"])}" '
+            f'<img src="{picture}" alt="{html.escape(own["still"])}" '
             f'style="width:100%"><p>{html.escape(words()["kit"]["without"])}</p></div>\n'
             f"<style>\n{source('kit.css')}</style>\n"
             f'<script type="module">\n{module(self.name)}{source("twin.js")}'

@@ -3,28 +3,28 @@
 python tests/explorables/stills.py          writes rnncourse/explorables/stills/*.svg
 """
 
-import re
 import shutil
 import sys
 from pathlib import Path
 
 from rnncourse import explorables
-from rnncourse.explorables.base import FOLDER, source
+from rnncourse.explorables.base import FOLDER, source, words
 
-CLASSES = [getattr(explorables, name) for name in explorables.__all__ if name != "Explorable"]
+_by_name = {c.name: c for c in vars(explorables).values() if hasattr(c, "name")}
+# In the order of the chapters, which is that of the catalogue.
+CLASSES = [_by_name[name] for name in words() if name != "kit"]
 # A page of one explorable, as wide as the text of a chapter.
 WIDTH = 736
-# What only concerns the controls around the drawings.
-CONTROLS = re.compile(r"button|input|fieldset|legend|slider|head|summary|print|OutputArea|data-")
 COLLECT = """() => {
   const root = document.querySelector(".rnnx");
   const box = root.querySelector(".panels").getBoundingClientRect();
-  const panels = [...root.querySelectorAll(".panels svg")].map((svg) => {
+  const panels = [...root.querySelectorAll(".panels svg[role=img]")].map((svg) => {
     const at = svg.getBoundingClientRect();
     const place = [at.left - box.left, at.top - box.top, at.width, at.height].map(Math.round);
     return [place, svg.innerHTML];
   });
-  return [Math.round(box.width), Math.round(box.height), panels];
+  const bottom = Math.max(...panels.map(([[, y, , height]]) => y + height));
+  return [Math.round(box.width), bottom, panels];
 }"""
 
 
@@ -38,22 +38,25 @@ def still(browser, cls) -> str:
     page.wait_for_timeout(400)
     width, height, panels = page.evaluate(COLLECT)
     page.close()
-    rules = [line for line in _rules(source("kit.css")) if not CONTROLS.search(line.split("{")[0])]
+    colors, drawing = _styles()
     drawn = "\n".join(
         f'<svg x="{x}" y="{y}" width="{w}" height="{h}">{inner}</svg>'
         for (x, y, w, h), inner in panels
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="rnnx" viewBox="-12 -12 {width + 24} '
-        f'{height + 24}" width="{width + 24}" height="{height + 24}">\n'
-        f"<style>{''.join(rules)}</style>\n"
-        f'<path d="M-12 -12h{width + 24}v{height + 24}H-12z" style="fill:var(--card);stroke:none"/>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="rnnx" viewBox="-16 -12 {width + 32} '
+        f'{height + 24}" width="{width + 32}" height="{height + 24}">\n'
+        f"<style>.rnnx {{{colors} font-family: system-ui, sans-serif; }}\n{drawing}</style>\n"
+        f'<path d="M-16 -12h{width + 32}v{height + 24}H-16z" style="fill:var(--card);stroke:none"/>'
         f"\n{drawn}\n</svg>\n"
     )
 
 
-def _rules(css: str) -> list[str]:
-    return [rule.strip() + "}" for rule in re.sub(r"/\*.*?\*/", "", css).split("}") if rule.strip()]
+def _styles() -> tuple[str, str]:
+    """Return the light palette and the rules for what is drawn, from the kit's style sheet."""
+    css = source("kit.css")
+    colors = css[css.index("--ink") : css.index("color: var(--ink)")].replace("\n", " ")
+    return colors, css[css.index(".rnnx text {") : css.index(".rnnx [data-click]")]
 
 
 def main() -> int:
