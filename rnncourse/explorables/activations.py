@@ -162,14 +162,16 @@ class Activations(Explorable):
         self.sizes = {"unit": model.layer.hidden_size, "position": len(self.text)}
         self.presets = {} if own or self.text != characters.TEXT else PRESETS
         first = {"unit": 1, "show": self.parts[0], "position": len(self.text)}
-        self.defaults = first | self.presets.get("quotation", {})
-        super().__init__(**self.defaults | values)
+        self.first = first | self.presets.get("quotation", {})
+        super().__init__(**self.first | values)
+
+    def defaults(self) -> dict[str, Any]:
+        """Return where this figure starts."""
+        return self.first
 
     def spec(self) -> dict[str, Any]:
-        """Return what the page must know, with the ranges and defaults that this figure has."""
+        """Return what the page must know, with the ranges that this figure has."""
         spec = super().spec()
-        for key, default in self.defaults.items():
-            spec["traits"][key]["default"] = default
         for key, size in self.sizes.items():
             spec["traits"][key]["high"] = size
         spec["traits"]["show"]["options"] = list(self.parts)
@@ -185,11 +187,6 @@ class Activations(Explorable):
             "weights": characters.pack(self.model.params),
             "presets": self.presets,
         }
-
-    def reset(self) -> None:
-        """Set all values to their defaults."""
-        for key, default in self.defaults.items():
-            setattr(self, key, default)
 
 
 def _rounded(model: Model) -> Model:

@@ -196,7 +196,8 @@ class Explorable(anywidget.AnyWidget):
 
     def spec(self) -> dict[str, Any]:
         """Return what the page must know: each value's range and default, the words, the data."""
-        traits = {k: {**v.spec(), "default": v.default_value} for k, v in self.values().items()}
+        first = self.defaults()
+        traits = {k: {**v.spec(), "default": first[k]} for k, v in self.values().items()}
         return {
             "name": self.name,
             "traits": traits,
@@ -208,6 +209,10 @@ class Explorable(anywidget.AnyWidget):
         """Return what the page needs besides, as JSON: the module finds it in ``ui.data``."""
         return {}
 
+    def defaults(self) -> dict[str, Any]:
+        """Return where the figure starts and what a reset returns to, by name."""
+        return {key: trait.default_value for key, trait in self.values().items()}
+
     @property
     def state(self) -> dict[str, Any]:
         """All values by name."""
@@ -215,11 +220,12 @@ class Explorable(anywidget.AnyWidget):
 
     def reset(self) -> None:
         """Set all values to their defaults."""
-        for key, trait in self.values().items():
-            setattr(self, key, trait.default_value)
+        for key, value in self.defaults().items():
+            setattr(self, key, value)
 
     def __repr__(self) -> str:
-        given = [f"{k}={v!r}" for k, v in self.state.items() if v != self.values()[k].default_value]
+        first = self.defaults()
+        given = [f"{key}={value!r}" for key, value in self.state.items() if value != first[key]]
         return f"{type(self).__name__}({', '.join(given)})"
 
     def to_html(self) -> str:
