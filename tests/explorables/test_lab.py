@@ -101,7 +101,7 @@ CASES = {
     "OneUnit": ("w", 2.5, "2.5", 2.55),
     "Cliff": ("learning_rate", 0.3, "0.30", 0.35),
     "Carousel": ("b_f", 2.0, "2.0", 2.1),
-    "GradientByLag": ("radius", 1.2, "1.2", 1.25),
+    "GradientByLag": ("rho", 1.3, "1.30", 1.35),
 }
 
 
