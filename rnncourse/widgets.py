@@ -13,7 +13,14 @@ from typing import Any
 
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
+from IPython.display import display
 from matplotlib.figure import Figure
+
+# The first picture, for readers without a kernel, is the output before the widget.
+HIDE_TWIN = (
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .rnncourse-live) "
+    "{ display: none; }</style>"
+)
 
 
 class Live(ipw.VBox):
@@ -30,7 +37,8 @@ class Live(ipw.VBox):
         self.draw, self.controls = draw, controls
         self.picture = ipw.Image(format="png", layout=ipw.Layout(max_width="100%"))
         self.message = ipw.HTML()
-        super().__init__([*controls.values(), self.message, self.picture])
+        super().__init__([*controls.values(), self.message, self.picture, ipw.HTML(HIDE_TWIN)])
+        self.add_class("rnncourse-live")
         self.picture.value = self._png()  # an error in the first drawing is the caller's to see
         for control in controls.values():
             control.observe(self._update, "value")
@@ -41,22 +49,25 @@ class Live(ipw.VBox):
         return {name: control.value for name, control in self.controls.items()}
 
     def _png(self) -> bytes:
-        figure = self.draw(**self.values)
-        if not isinstance(figure, Figure):
-            raise TypeError(
-                f"{self.draw.__name__} returned {type(figure).__name__}, expected a Figure"
-            )
-        file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=110)
-        plt.close(figure)  # otherwise the notebook would show it a second time
-        return file.getvalue()
+        others = set(plt.get_fignums())
+        try:
+            figure = self.draw(**self.values)
+            if not isinstance(figure, Figure):
+                raise TypeError(
+                    f"{self.draw.__name__} returned {type(figure).__name__}, expected a Figure"
+                )
+            file = io.BytesIO()
+            figure.savefig(file, format="png", dpi=110)
+            return file.getvalue()
+        finally:  # otherwise the notebook would show it a second time
+            for number in set(plt.get_fignums()) - others:
+                plt.close(number)
 
     def _update(self, change: object) -> None:
         self.message.value = "Computing …"
         try:
             self.picture.value = self._png()
         except Exception as error:  # an error in a callback would vanish in a log
-            plt.close("all")
             self.message.value = html.escape(f"{type(error).__name__}: {error}")
         else:
             self.message.value = ""
@@ -65,11 +76,13 @@ class Live(ipw.VBox):
         settings = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         return f"live({self.draw.__name__}, {settings})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+    def _ipython_display_(self) -> None:
+        # Two outputs: when a notebook is opened again without a kernel, the picture is there.
         picture = base64.b64encode(self.picture.value).decode()
-        return {**data, "text/plain": repr(self), "image/png": picture}, metadata
+        display({"text/plain": repr(self), "image/png": picture}, raw=True)
+        widget = self._repr_mimebundle_()
+        data = widget[0] if isinstance(widget, tuple) else widget or {}
+        display({kind: v for kind, v in data.items() if kind != "text/plain"}, raw=True)
 
 
 def live(draw: Callable[..., Figure], **ranges: Sequence[Any]) -> Live:
@@ -132,7 +145,8 @@ def _control(name: str, start: Any, allowed: Sequence[Any]) -> Any:
             raise ValueError(f"{name} starts at {start!r}, expected a number from {low} to {high}")
         whole = all(isinstance(n, int) for n in (start, low, high, step))
         slider = ipw.IntSlider if whole else ipw.FloatSlider
-        return slider(value=start, min=low, max=high, step=step, **shown)
+        digits = {} if whole else {"readout_format": ".4g"}
+        return slider(value=start, min=low, max=high, step=step, **shown, **digits)
     if start not in allowed:
         raise ValueError(f"{name} starts at {start!r}, expected one of {list(allowed)!r}")
     return ipw.SelectionSlider(value=start, options=list(allowed), **shown)

@@ -24,7 +24,7 @@ OPTIONAL = {
     "figures": {"matplotlib", "matplotlib_inline", "cycler"},
     "interop": {"torch"},
     "explorables": {"anywidget", "traitlets", "IPython"},
-    "widgets": {"ipywidgets", "matplotlib"},
+    "widgets": {"ipywidgets", "matplotlib", "IPython"},
 }
 # The floors of the house: a module imports only from floors above it in this list, or its own. A
 # folder stands on one floor.

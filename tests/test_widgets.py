@@ -49,19 +49,24 @@ def test_whole_settings_get_whole_sliders_and_lists_get_their_options():
 
 def test_an_error_is_shown_and_the_last_picture_stays():
     figure = live(line, slope=(0.0, 4.0, 0.5))
-    first = figure.picture.value
+    first, mine = figure.picture.value, plt.figure()
     figure.controls["slope"].value = 3.0
     assert figure.message.value == "ValueError: slope &lt; 3 wanted"
     assert figure.picture.value == first
+    assert plt.get_fignums() == [mine.number]
+    plt.close(mine)
     figure.controls["slope"].value = 2.0
     assert figure.message.value == ""
 
 
-def test_the_twin_is_the_first_picture(tmp_path):
+def test_the_twin_is_the_first_picture(tmp_path, monkeypatch):
     figure = live(line, slope=(0.0, 4.0, 0.5))
-    data, _ = figure._repr_mimebundle_()
+    shown = []
+    monkeypatch.setattr("rnncourse.widgets.display", lambda data, raw: shown.append(data))
+    figure._ipython_display_()
+    data, widget = shown
     assert data["text/plain"] == "live(line, slope=1.0)"
-    assert "application/vnd.jupyter.widget-view+json" in data
+    assert set(widget) == {"application/vnd.jupyter.widget-view+json"}
     (tmp_path / "a.png").write_bytes(base64.b64decode(data["image/png"]))
     assert matplotlib.image.imread(tmp_path / "a.png").shape[:2] == (220, 220)
 

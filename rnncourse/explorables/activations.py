@@ -216,6 +216,8 @@ def _alphabet(alphabet: str | None, model: Model) -> str:
         raise TypeError(f"alphabet is {alphabet!r}, expected the model's {D} characters as a str")
     if len(alphabet) != D:
         raise ValueError(f"alphabet has {len(alphabet)} characters, expected the model's {D}")
+    if any("\ud800" <= c <= "\udfff" for c in alphabet):
+        raise ValueError("alphabet has half of a surrogate pair, expected whole characters")
     if twice := sorted({c for c in alphabet if alphabet.count(c) > 1}):
         raise ValueError(f"alphabet has {twice[0]!r} twice, expected each character once")
     return alphabet

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import anywidget
 import numpy as np
 import traitlets
+from IPython.display import display
 
 FOLDER = Path(__file__).parent
 
@@ -62,7 +63,10 @@ class Number(_Value):
 
 
 class Numbers(_Value):
-    """A list of `min` to `max` numbers, each from `low` to `high` in steps of `step`."""
+    """A tuple of `min` to `max` numbers, each from `low` to `high` in steps of `step`.
+
+    Any sequence can be assigned. A tuple, so that no entry can be changed behind the page's back.
+    """
 
     def __init__(
         self,
@@ -72,27 +76,24 @@ class Numbers(_Value):
         step: float,
         size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(list(default))
+        super().__init__(tuple(default))
         self.low, self.high, self.step = low, high, step
         self.min, self.max = size or (len(default), len(default))
         self.entry = Number(low, low, high, step)
 
-    def validate(self, obj: Any, value: Any) -> list[float]:
-        """Return `value` as a new list; raise ``TraitError`` unless it is allowed."""
-        self.entry.name = self.name
+    def validate(self, obj: Any, value: Any) -> tuple[float, ...]:
+        """Return `value` as a tuple; raise ``TraitError`` unless it is allowed."""
         sizes = str(self.min) if self.min == self.max else f"{self.min} to {self.max}"
-        if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
+        listed = isinstance(value, Sequence | np.ndarray) and np.ndim(value) == 1
+        if isinstance(value, str | bytes) or not listed:
             raise self.refuse(value, f"a list of {sizes} numbers")
         if not self.min <= len(value) <= self.max:
             raise self.refuse(value, f"{sizes} numbers, not {len(value)}")
+        numbers = []
         for index, number in enumerate(value):
             self.entry.name = f"{self.name}[{index}]"
-            self.entry.validate(obj, number)
-        return [self.entry.validate(obj, number) for number in value]
-
-    def default(self, obj: Any = None) -> list[float]:
-        """Return a copy of the default, so that no two copies share one list."""
-        return list(self.default_value)
+            numbers.append(self.entry.validate(obj, number))
+        return tuple(numbers)
 
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to know."""
@@ -108,6 +109,8 @@ class Choice(_Value):
 
     def validate(self, obj: Any, value: Any) -> str | int:
         """Return `value`; raise ``TraitError`` unless it is one of the options."""
+        if isinstance(value, np.generic):
+            value = value.item()
         for option in self.options:
             if type(value) is type(option) and value == option:
                 return option
@@ -156,7 +159,7 @@ def module(name: str) -> str:
 
 def _in_script(data: object) -> str:
     """Return `data` as JSON that may stand in a script element."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 class Explorable(anywidget.AnyWidget):
@@ -164,6 +167,7 @@ class Explorable(anywidget.AnyWidget):
 
     Every value can be given by name: ``OneUnit(w=2.0)``. It can be read and set later:
     ``figure.w = 3``. In Jupyter the page follows, and what is moved in the page can be read here.
+    Inside another widget, such as a box, a figure has no twin.
 
     Raises
     ------
@@ -220,8 +224,9 @@ class Explorable(anywidget.AnyWidget):
 
     def reset(self) -> None:
         """Set all values to their defaults."""
-        for key, value in self.defaults().items():
-            setattr(self, key, value)
+        with self.hold_sync():  # one message to the page
+            for key, value in self.defaults().items():
+                setattr(self, key, value)
 
     def __repr__(self) -> str:
         first = self.defaults()
@@ -250,8 +255,6 @@ class Explorable(anywidget.AnyWidget):
         # Two outputs. JupyterLab shows an error for a widget that is gone when a notebook is opened
         # again, and shows it instead of the other forms of the same output. So the twin comes by
         # itself; the widget, when it is there, takes its place.
-        from IPython.display import display
-
         widget = self._repr_mimebundle_()
         data = widget[0] if isinstance(widget, tuple) else widget or {}
         display({"text/plain": repr(self), "text/html": self.to_html()}, raw=True)

@@ -174,8 +174,8 @@ function view(ui) {
     const mark = half > T ? "" : line(x, a.top - 6, x, a.y(0.5), "cell dash") + circle(x, a.y(0.5), 5, "cell node");
     const pins = means.map((v, k) => (s.gates[k] < 0 ? "" : circle(a.x(k + 0.5), a.y(v), 3.5, "cell")));
     const chosen = circle(a.x(s.step - 0.5), a.y(means[s.step - 1]), 7, "cell handle", { "data-drag": "f" });
-    return a.svg + columns((held) => !held, "quiet", 0.22) + columns((held) => held, "cell", 0.5) + units + path(ideal, "cell dash") +
-      path(curves.direct.map((v, k) => [a.x(k), a.y(v)]), "cell thick") + mark +
+    return a.svg + columns((held) => !held, "quiet", 0.22) + columns((held) => held, "cell", 0.5) + units +
+      path(curves.direct.map((v, k) => [a.x(k), a.y(v)]), "cell thick") + path(ideal, "dash") + mark +
       text(clamp(x, a.left + 170, a.right - 92), 14, t("half", { n: fmt(half, 1) }), "cell") + pins.join("") + grips + chosen;
   }, {
     height: () => 190, min: 480,

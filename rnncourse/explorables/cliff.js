@@ -180,8 +180,9 @@ function view(ui) {
 
   ui.panel("numbers", (w) => {
     const column = scale(0, 1, 76, w - 2);
-    const ends = [0.185, 0.37, 0.545, 0.755, 1];
-    const row = (y, cells, cls) => cells.map((cell, i) => text(column(ends[i]), y, cell, cls, "end")).join("");
+    // A phone has no room for w and b: the summary says them.
+    const ends = w < 440 ? [0.3, 0.6, 1] : [0.185, 0.37, 0.545, 0.755, 1];
+    const row = (y, cells, cls) => cells.slice(-ends.length).map((cell, i) => text(column(ends[i]), y, cell, cls, "end")).join("");
     return row(14, ["w", "b", t("E"), "‖g‖", t("move")], "tick") + line(0, 20, w, 20, "grid") + [0, 1].map((i) => {
       const y = 39 + 22 * i;
       return line(0, y - 4, 24, y - 4, LINES[i]) + MARKS[i](12, y - 4) + text(28, y, t(`run${i}`), TEXTS[i], "start") +

@@ -21,11 +21,12 @@ export function run(v, s, b_f, b_i, b_o) {
   return trace;
 }
 
-/** What a step does. A valve counts as open from ½ on, and content of less than 0.05 as nothing. */
+/** What a step does. A valve counts as open from ½ on, and content of less than 0.05 as nothing.
+ *  Beside new content, the old counts as kept from f = 0.9 on, and as dropped up to f = 0.1. */
 export function event(f, i, o, g, before) {
-  if (f >= 0.5) return i >= 0.5 ? "add" : o >= 0.5 ? "read" : "hold";
-  if (i < 0.5 || Math.abs(i * g) < 0.05) return "forget";
-  return Math.abs(before) < 0.05 ? "write" : "overwrite";
+  if (i < 0.5 || Math.abs(i * g) < 0.05) return f < 0.5 ? "forget" : o < 0.5 ? "hold" : "read";
+  if (Math.abs(before) < 0.05) return "write";
+  return f >= 0.9 ? "add" : f > 0.1 ? "mix" : "overwrite";
 }
 
 const num = (x, digits = 4) => fmt(+x.toFixed(digits), digits);
@@ -143,11 +144,14 @@ function view(ui) {
 
 /** One step: the memory cell along the top, the hidden state along the bottom, the gates between. */
 function drawCell(w, at, before, now, t) {
-  const wide = w > 520;
+  const narrow = w < 670;
   const [left, right, r] = [25, w - 25, 24]; // the middles of the circles, and their radius
-  const [input, f, i, g, o, out] = [1.2, 1.7, 2.8, 3.95, 5.5, 6.65].map((u) => Math.round(scale(0.4, 7.7, left, right)(u)));
+  const columns = narrow ? [0, 14, 52, 95, 138, 169] : [1.2, 1.7, 2.8, 3.95, 5.5, 6.65];
+  const place = narrow ? scale(0, 169, left + 31, right - 40) : scale(0.4, 7.7, left, right);
+  const [input, f, i, g, o, out] = columns.map((u) => Math.round(place(u)));
   const [top, meet, squeeze, show, box, bus] = [50, 122, 100, 154, 214, 268];
-  const bold = (op) => (op === at.op ? { style: "font-weight:700" } : {});
+  const roof = box - (narrow ? 28 : 16); // a narrow drawing has the gates' values in the boxes
+  const bold = (op) => ({ "pointer-events": "none", style: op === at.op ? "font-weight:700" : "" });
   const part = (op, ...shapes) => tag("g", op > at.op ? { class: "faint" } : {}, shapes.join(""));
   const value = (op, x, y, shown, anchor = "start") => (op > at.op ? "" : text(x, y, shown, "", anchor, bold(op)));
 
@@ -166,39 +170,45 @@ function drawCell(w, at, before, now, t) {
   const held = (op, x, y, name, shown, cls, below) =>
     part(op, circle(x, y, r, `${cls} node`, { "data-click": op || null })) +
     value(op, x, y + 4.5, num(shown, 2), "middle") + text(x, y + (below ? 40 : -33), name);
+  const half = (q) => (!narrow ? 20 : q === "g" ? 22 : 17);
   const gate = (op, x, q, rule, cls = "") =>
-    part(op, arrow(x, bus, x, box + 18, "hidden"), rect(x - 20, box - 16, 40, 32, `${cls} node`, { rx: 6, "data-click": op })) +
-    text(x, box + 4.5, rule, "", "middle", { "pointer-events": "none" }) +
-    text(x, bus + (q === "g" && !wide ? 31 : 17), t(`short.${q}`), "quiet");
-  const outlet = (op, x, q) => text(x, box - 40, `${q}_t`, "", "start") + value(op, x, box - 24, num(now[q], 2));
+    part(op, arrow(x, bus, x, box + 18, "hidden"), rect(x - half(q), roof, 2 * half(q), box + 16 - roof, `${cls} node`, { rx: 6, "data-click": op })) +
+    text(x, narrow ? box - 9 : box + 4.5, rule, "", "middle", { "pointer-events": "none" }) +
+    (narrow && q === "f" ? text(input + 6, bus + 17, t("short.f"), "quiet", "start") : text(x, bus + (narrow && "io".includes(q) ? 31 : 17), t(`short.${q}`), "quiet"));
+  const outlet = (op, x, q) => {
+    const beside = x + (q === "g" ? 12 : 6); // the pipe, or the line
+    const shown = num(now[q], 2);
+    const inside = op > at.op ? "" : text(x, box + 9, shown, "", "middle", { "pointer-events": "none" });
+    return text(beside, roof - (narrow ? 8 : 24), `${q}_t`, "", "start") + (narrow ? inside : value(op, beside, roof - 8, shown));
+  };
   // A valve that is not yet set is drawn open; what moves a valve ends at its blade.
   const [openI, openO] = [at.op < 2 ? 1 : now.i, at.op < 3 ? 1 : now.o];
   const blade = (open) => 7.5 * open + 15;
 
-  return rect(left + r + 5, 12, right - left - 2 * r - 10, bus + 34, "", { rx: 8, style: "fill:none;stroke:var(--line)" }) +
+  return (narrow ? "" : rect(left + r + 5, 12, right - left - 2 * r - 10, bus + 34, "", { rx: 8, style: "fill:none;stroke:var(--line)" })) +
     glow(1, [f, bus], [f, top]) + glow(2, [i, bus], [i, meet], [g, meet]) + glow(3, [o, bus], [o, show], [out, show]) +
     glow(4, [g, bus], [g, meet + 20]) + glow(5, [left, top], [right, top]) + glow(6, [out, top], [out, bus], [right, bus]) +
     // The pipes.
     pipe(6, [[out, top], [out, show]], 1, "cell") + pipe(6, [[out, show], [out, bus], [right - r, bus]], now.o, "hidden") +
-    pipe(4, [[g, box], [g, meet]], 1, "quiet") + pipe(5, [[g, meet], [g, top]], now.i, "quiet") +
+    pipe(4, [[g, roof], [g, meet]], 1, "quiet") + pipe(5, [[g, meet], [g, top]], now.i, "quiet") +
     pipe(0, [[left, top], [f, top]], 1, "cell") + pipe(5, [[f, top], [g, top]], now.f, "cell") +
     pipe(5, [[g, top], [right - r, top]], Math.max(now.f, now.i), "cell") +
     // The hidden state and the input to all gates, and the gates to their valves.
     line(left, bus, o, bus, "hidden") + line(input, bus, input, 310, "input") + circle(input, bus, 4, "input") +
-    part(1, arrow(f, box - 16, f, top + blade(now.f), "edge")) +
-    part(2, path([[i, box - 16], [i, meet]], "edge"), arrow(i, meet, g - blade(openI), meet, "edge")) +
-    part(3, path([[o, box - 16], [o, show]], "edge"), arrow(o, show, out - blade(openO), show, "edge")) +
+    part(1, arrow(f, roof, f, top + blade(now.f), "edge")) +
+    part(2, path([[i, roof], [i, meet]], "edge"), arrow(i, meet, g - blade(openI), meet, "edge")) +
+    part(3, path([[o, roof], [o, show]], "edge"), arrow(o, show, out - blade(openO), show, "edge")) +
     part(1, valve(f, top, now.f, true)) + part(2, valve(g, meet, openI)) + part(3, valve(out, show, openO)) +
     gate(1, f, "f", "σ", "output") + gate(2, i, "i", "σ", "output") + gate(4, g, "g", "tanh") + gate(3, o, "o", "σ", "output") +
-    outlet(1, f + 6, "f") + outlet(2, i + 6, "i") + outlet(4, g + 12, "g") + outlet(3, o + 6, "o") +
+    outlet(1, f, "f") + outlet(2, i, "i") + outlet(4, g, "g") + outlet(3, o, "o") +
     // The sum, the squeezed memory, and what they carry.
     part(5, circle(g, top, 13, "node"), path([[g - 6, top], [g + 6, top]], ""), path([[g, top - 6], [g, top + 6]], "")) +
     part(6, rect(out - 20, squeeze - 14, 40, 28, "node", { rx: 6 })) + text(out, squeeze + 4.5, "tanh") +
-    value(5, (f + g) / 2, 32, num(now.f * before.c, 2), "middle") + value(5, g + 14, 92, num(now.i * now.g, 2)) +
+    value(5, (f + g) / 2, 32, num(now.f * before.c, 2), "middle") + value(5, g + 14, 81, num(now.i * now.g, 2)) +
     value(6, out + 14, 132, num(Math.tanh(now.c), 2)) +
     held(0, left, top, "c_{t−1}", before.c, "cell") + held(5, right, top, "c_t", now.c, "cell") +
     held(0, left, bus, "h_{t−1}", before.h, "hidden", true) + held(6, right, bus, "h_t", now.h, "hidden", true) +
-    text((g + out) / 2, 32, t("cell"), "quiet") + text((input + out) / 2, 330, t("hidden"), "quiet") +
+    text((g + out) / 2, 32, t("cell"), "quiet") +
     part(6, arrow(out, bus, out, 312, "hidden")) + text(out, 330, t("output"), "") +
     text(Math.max(62, input), 330, `x_t = (${num(at.v[at.t - 1], 1)}, ${num(at.s[at.t - 1], 1)})`, "input");
 }

@@ -59,24 +59,25 @@ def run(
 
 
 def event(f: float, i: float, o: float, g: float, c_prev: float) -> str:
-    """Return what a step does: hold, read, add, forget, write or overwrite.
+    """Return what a step does: forget, hold, read, write, add, mix or overwrite.
 
     `f`, `i` and `o` are from 0 to 1, `g` from −1 to 1, and `c_prev` is the memory before. A valve
-    counts as open from ½ on, and content of less than 0.05 as nothing.
+    counts as open from ½ on, and content of less than 0.05 as nothing. Beside new content, the old
+    counts as kept from f = 0.9 on, and as dropped up to f = 0.1.
     """
-    if f >= 0.5:
-        return "add" if i >= 0.5 else "read" if o >= 0.5 else "hold"
     if i < 0.5 or abs(i * g) < 0.05:
-        return "forget"
-    return "write" if abs(c_prev) < 0.05 else "overwrite"
+        return "forget" if f < 0.5 else "hold" if o < 0.5 else "read"
+    if abs(c_prev) < 0.05:
+        return "write"
+    return "add" if f >= 0.9 else "mix" if f > 0.1 else "overwrite"
 
 
 class Gates(Explorable):
     """One LSTM cell: step `t` of its sequence, up to operation `op` of six."""
 
     name = "gates"
-    t = Number(3, 1, STEPS, 1)
-    op = Number(6, 1, 6, 1)
+    t = Number(4, 1, STEPS, 1)
+    op = Number(5, 1, 6, 1)
     v = Numbers(VALUES, -1.0, 1.0, 0.1)
     s = Numbers(SIGNALS, -1.0, 1.0, 0.1)
     b_f = Number(5.0, -15.0, 15.0, 0.5)

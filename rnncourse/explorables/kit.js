@@ -86,7 +86,6 @@ export function axes(w, h, { x, y, log, left = 46, right = 10, top = 24, bottom 
 
 // ---- one copy of an explorable ------------------------------------------------------------------
 
-let copies = 0;
 function make(parent, name, attributes = {}, inner = "") {
   parent.insertAdjacentHTML("beforeend", tag(name, attributes, inner));
   return parent.lastElementChild;
@@ -101,8 +100,9 @@ function fit(trait, value) {
 
 /** Build an explorable in `el`, bound to `model`. `view(ui)` adds its controls and panels, once. */
 export function mount({ model, el }, view) {
-  const { traits, words, data } = model.get("_spec");
-  const id = `rnnx${++copies}-`;
+  const { name, traits, words, data } = model.get("_spec");
+  // Each copy may come with a kit of its own, so the count is the page's.
+  const id = `rnnx${(globalThis.rnnx = (globalThis.rnnx ?? 0) + 1)}-`;
   const root = make(el, "div", { class: "rnnx", role: "group", "aria-label": words.title });
   root.onkeydown = (event) => event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   const head = make(root, "div", { class: "head" }, tag("strong", {}, html(words.title)));
@@ -111,6 +111,7 @@ export function mount({ model, el }, view) {
   const read = () => keys.forEach((key) => (state[key] = model.get(key)));
   const redraw = () => ((frame = cancelAnimationFrame(frame)), updates.forEach((update) => update(state)));
   let frame, speak, timer;
+  const halt = () => (timer = clearInterval(timer));
   function schedule() {
     read();
     frame ||= requestAnimationFrame(redraw);
@@ -174,13 +175,13 @@ export function mount({ model, el }, view) {
     /** Buttons that set several values at once: { name: changes }; its word is that of "preset.name". */
     presets(list) {
       const box = buttons(ui.controls, words.presets);
-      for (const key in list) button(box, t(`preset.${key}`), () => set(list[key]));
+      for (const key in list) button(box, t(`preset.${key}`), () => (halt(), set(list[key])));
     },
     /** Buttons back, play, forward for the whole number `key`. With reduced motion, play jumps to the end. */
     player(key, { every = 600, parent = ui.controls } = {}) {
       const { low, high } = traits[key];
       const box = buttons(parent, t(key));
-      const stop = () => ((timer = clearInterval(timer)), schedule());
+      const stop = () => (halt(), schedule());
       const go = (by) => set({ [key]: state[key] + by });
       button(box, words.back, () => (stop(), go(-1)));
       const play = button(box, words.play, () => {
@@ -202,6 +203,7 @@ export function mount({ model, el }, view) {
       const paint = () => {
         if (!width) return;
         svg.style.height = `${height(width)}px`;
+        svg.setAttribute("viewBox", `0 0 ${width} ${height(width)}`); // a printed page is narrower
         svg.innerHTML = draw(width, height(width));
       };
       const marked = (event, kind) => event.target.closest(`[data-${kind}]`)?.dataset[kind];
@@ -210,16 +212,18 @@ export function mount({ model, el }, view) {
         drag(event.clientX - box.left, event.clientY - box.top, held, begin);
       };
       svg.onpointerdown = (event) => {
+        if (!event.isPrimary || event.button) return;
         held = drag && marked(event, "drag");
         if (held === undefined) return;
         svg.setPointerCapture(event.pointerId);
         event.preventDefault();
         follow(event, true);
       };
-      svg.onpointermove = (event) => held !== undefined && follow(event, false);
-      svg.onpointerup = svg.onpointercancel = () => (held = undefined);
+      svg.onpointermove = (event) => held !== undefined && event.isPrimary && follow(event, false);
+      svg.onpointerup = svg.onpointercancel = (event) => event.isPrimary && (held = undefined);
       svg.onclick = (event) => click && marked(event, "click") !== undefined && click(marked(event, "click"));
-      new ResizeObserver(() => ((width = svg.getBoundingClientRect().width), paint())).observe(svg);
+      const measure = () => ((width = svg.getBoundingClientRect().width), paint());
+      new ResizeObserver(() => requestAnimationFrame(measure)).observe(svg);
       ui.each(paint);
       return svg;
     },
@@ -234,12 +238,19 @@ export function mount({ model, el }, view) {
     b.textContent = words.linked;
     setTimeout(() => (b.textContent = words.link), 1500);
   });
-  button(tools, words.reset, () => set(Object.fromEntries(keys.map((key) => [key, traits[key].default]))));
+  button(tools, words.reset, () => (halt(), set(Object.fromEntries(keys.map((key) => [key, traits[key].default])))));
   // In Jupyter, the twin for readers without a kernel is the last one before this widget.
+  const area = el.closest(".jp-OutputArea") ?? (el.isConnected ? document : el);
   const before = (twin) => el.compareDocumentPosition(twin) & Node.DOCUMENT_POSITION_PRECEDING;
-  if (!model.link) [...document.querySelectorAll("[data-explorable]")].filter(before).at(-1)?.style.setProperty("display", "none");
+  const twins = [...area.querySelectorAll(`[data-explorable="${name}"]`)].filter(before);
+  if (!model.link) twins.at(-1)?.style.setProperty("display", "none");
   model.on("change", schedule);
   root.explorable = ui; // for whoever drives the page from outside
   schedule();
-  return () => (clearInterval(timer), model.off("change", schedule));
+  return () => {
+    halt();
+    clearTimeout(speak);
+    cancelAnimationFrame(frame);
+    model.off("change", schedule);
+  };
 }

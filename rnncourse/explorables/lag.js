@@ -48,7 +48,7 @@ export function norm(M) {
   return Math.sqrt(Math.max(...squares()));
 }
 
-/** For each lag ‖J_T ⋯ J_{T−k+1}‖ and ∏ ‖J_t‖, with J_t = diag(1 − h_t²) W_hh. */
+/** For each lag ‖J_T ⋯ J_{T−n+1}‖ and ∏ ‖J_t‖, with J_t = diag(1 − h_t²) W_hh. */
 export function reach(W, h) {
   let P = W.map((_, i) => W.map((_, j) => +(i === j)));
   const [norms, bound] = [[1], [1]];

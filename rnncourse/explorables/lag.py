@@ -70,7 +70,7 @@ def layer(rho: float, scale: float, nonnormal: float, network: int = 1) -> RNN:
 class Measured(NamedTuple):
     """What the figure shows of a network."""
 
-    norms: Array  # (LAGS + 1,) ‖∂h_T/∂h_{T−k}‖₂ for k = 0 … 50, T = 50 (eq-jacobian-product)
+    norms: Array  # (LAGS + 1,) ‖∂h_T/∂h_{T−n}‖₂ for n = 0 … 50, T = 50 (eq-jacobian-product)
     bound: Array  # (LAGS + 1,) ∏ ‖J_t‖₂ over the same steps (eq-norm-bound, first line)
     sigma: float  # σ_max(W_hh)
     slope: float  # the mean of 1 − h_t² over all units and steps: 0 saturated, 1 linear

@@ -65,6 +65,7 @@ export function measured(net, x, weight, steps) {
 
 // ---- the figure ---------------------------------------------------------------------------------
 
+const GAP = { gap: 23 };
 const STEPS = { E1: [1], E2: [2], E3: [3], E: [3, 2, 1] };
 const AT = ["n−1", "n", "n+1", "n+2", "n+3"];
 const at = (symbol, t) => `${symbol}_{${AT[t]}}`;
@@ -73,50 +74,41 @@ const number = (v, digits) => fmt(Math.abs(v) < 0.5 * 10 ** -digits ? 0 : v, dig
 const column = (v) => v.map((u) => [u]);
 const listed = (M) => M.flat().map((v) => number(v, 3)).join(", ");
 
-/** A symbol and its matrix in the drawing: `x` the middle, `y` the base line of the symbol. */
-function label(x, y, symbol, M, digits, cls) {
-  const cell = 7.6 * digits + 25;
-  const half = (cell * M[0].length) / 2 + 3;
-  const entry = (v, i, j) => text(x - half + cell * (j + 1) + 1, y + 18 + 15 * i, number(v, digits), cls, "end", { style: "font-size:12px" });
-  const high = 15 * M.length + 1;
-  const side = (s) => tag("path", { d: `M${x + s * half - s * 2} ${y + 7}q${s * 6} ${high / 2} 0 ${high}`, class: "axis" });
-  return text(x, y, symbol, cls) + M.map((row, i) => row.map((v, j) => entry(v, i, j)).join("")).join("") + side(-1) + side(1);
-}
-
+const span = (inner, style) => tag("span", { style }, inner);
 /** A symbol and its matrix in the text; without a matrix, a sign of the calculation. */
-const piece = (above, below) => tag("span", {
-  style: "display:inline-grid;grid-template-rows:auto 1fr;place-items:center;gap:3px;font-size:13px",
-}, tag("span", {}, html(above)) + below);
-const factor = (symbol, M) => piece(symbol, tag("span", {
+const piece = (above, below) => span(span(html(above)) + below, "display:inline-grid;grid-template-rows:auto 1fr;place-items:center;gap:2px");
+const matrix = (symbol, M, digits) => piece(symbol, tag("span", {
   class: "num",
-  style: `display:grid;grid-template-columns:repeat(${M[0].length},auto);gap:0 10px;text-align:right;` +
-    "padding:0 6px;border:solid;border-width:0 1.5px;border-radius:8px",
-}, M.flat().map((v) => tag("span", {}, number(v, 4))).join("")));
-const sign = (s) => piece(" ", tag("span", {}, s));
-const NEW_LINE = tag("span", { style: "flex-basis:100%" });
+  style: `display:grid;grid-template-columns:repeat(${M[0].length},auto);gap:0 .4em;text-align:right;` +
+    "padding:0 .25em;border:solid;border-width:0 1.5px;border-radius:6px",
+}, M.flat().map((v) => span(number(v, digits))).join("")));
+const sign = (s) => piece(" ", span(s));
+/** No line breaks after this sign. */
+const equals = (rest, s = "=") => span(sign(s) + rest, "display:flex;gap:inherit");
+const note = (s) => span(s, "align-self:center;padding-top:.8em");
+const NEW_LINE = span("", "flex-basis:100%");
 const WIDE = "flex:1 1 100%";
-const FLOW = `${WIDE};display:flex;flex-wrap:wrap;align-content:start;gap:6px 10px`;
+const FLOW = `${WIDE};display:flex;flex-wrap:wrap;align-content:start;gap:6px .5em`;
 
 function view(ui) {
   const { state: s, data, t } = ui;
-  const box = (parent, attributes = {}) => {
-    parent.insertAdjacentHTML("beforeend", tag("div", attributes));
+  const box = (parent, style, cls, key) => {
+    parent.insertAdjacentHTML("beforeend", tag("div", { style, class: cls, ...(key && { role: "group", "aria-label": t(key) }) }));
     return parent.lastElementChild;
   };
-  const group = (parent, key, style, cls) => box(parent, { role: "group", "aria-label": t(key), style, class: cls });
   ui.choice("error");
   ui.choice("weight");
-  const sliders = box(ui.controls, { class: "controls", style: WIDE });
+  const sliders = box(ui.controls, WIDE, "controls");
   for (const key of ["x1", "x2", "x3", "w11"]) ui.slider(key, { parent: sliders });
   ui.choice("way");
   const [walking, sweeping] = [box(ui.controls), box(ui.controls)];
-  const pair = group(walking, "path", "", "buttons");
+  const pair = box(walking, "", "buttons", "path");
   for (const [word, by] of [["back", -1], ["forward", 1]])
     ui.button(pair, t(word), () => ui.set({ path: clamp(Math.min(s.path, paths.length) + by, 1, paths.length) }));
   ui.player("step", { every: 1200, parent: sweeping });
 
   // `terms` are the paths or the steps of the recursion; the first `done` of them are in the sum.
-  let byPath, W, y, steps, paths, recursion, terms, now, part, done, sum, difference, agrees;
+  let narrow, byPath, W, y, steps, paths, recursion, terms, now, part, done, sum, difference, agrees;
   ui.each(() => {
     byPath = s.way === "paths";
     steps = STEPS[s.error];
@@ -151,19 +143,27 @@ function view(ui) {
   }
 
   // The graph: errors above, states, copies of the weight below.
+  const foot = () => (byPath ? 250 : 292);
   ui.panel("graph", (w) => {
-    const [digits, first, gap] = w < 520 ? [2, 0.19, 0.31] : [3, 0.17, 0.35];
-    const [TOP, MIDDLE, FOOT] = [22, 176, 320];
-    // From a line to the middle of a number beside it.
-    const near = 3.8 * digits + 25;
+    narrow = w < 520;
+    write();
+    const [digits, first, gap] = narrow ? [2, 0.19, 0.31] : [3, 0.17, 0.35];
+    const [TOP, MIDDLE, FOOT] = [22, 152, foot()];
     const X = [0, 1, 2].map((i) => (first + gap * i) * w);
     const lit = byPath ? paths[now - 1] : {};
-    const reached = (step, move) => !byPath && 4 * (3 - step) + move <= s.step;
-    const fresh = (step, move) => 4 * (3 - step) + move === s.step && "error";
-    const link = (from, to, on) => (on ? arrow(...to, ...from, "error thick", { gap: 23 }) : arrow(...from, ...to, "edge faint", { gap: 23 }));
+    const since = (step, move) => s.step - 4 * (3 - step) - move;
+    const reached = (step, move) => !byPath && since(step, move) >= 0;
+    const fresh = (step, move) => !since(step, move) && "error";
+    const link = (from, to, on) => (on ? arrow(...to, ...from, "error thick", GAP) : arrow(...from, ...to, "edge faint", GAP));
     const node = (x, y, name, cls, what) =>
       tag("g", { "data-click": what }, circle(x, y, 20, `node ${cls || ""}`) + text(x, y + 5, name));
-    let svg = arrow(10, MIDDLE, X[0], MIDDLE, "edge faint", { gap: 23 }) + text(15, MIDDLE + 5, at("h", 0), "quiet");
+    /** A symbol, its base line at y, and below it its matrix: at x, or left (`side` −1) or right (1) of a line there. */
+    function put(x, y, symbol, M, color, side = 0) {
+      const style = "overflow:visible;pointer-events:none;font-size:12px;line-height:15px;" +
+        `color:var(--${color || "ink"});text-align:${["right", "center", "left"][side + 1]}`;
+      svg += tag("foreignObject", { x: x - 60 + 67 * side, y: y - 13, width: 120, height: 50, style }, matrix(symbol, M, digits));
+    }
+    let svg = arrow(10, MIDDLE, X[0], MIDDLE, "edge faint", GAP) + text(15, MIDDLE + 5, at("h", 0), "quiet");
     for (const step of [1, 2, 3]) {
       const x = X[step - 1];
       const before = X[step - 2];
@@ -173,42 +173,42 @@ function view(ui) {
       const error = step === lit.m || (reached(step, 1) && steps.includes(step));
       const back = (step > lit.k && step <= lit.m) || (before && reached(step - 1, 2));
       const use = step === lit.k || reached(step, 3);
-      const put = (dx, y, symbol, M, cls) => (svg += label(x + dx, y, symbol, M, digits, cls));
       svg += link([x, MIDDLE], [x, TOP], error) + link([x, FOOT], [x, MIDDLE], use);
       if (before) svg += link([before, MIDDLE], [x, MIDDLE], back) + line(before + 24, FOOT, x - 24, FOOT, "axis dash faint");
-      const [middle, half] = [before && (before - x) / 2, side * (7.6 * digits + 38)];
+      const middle = (before + x) / 2;
       if (byPath) {
-        if (error) put(half, 58, over("∂E", step, "∂h", step), [lit.row]);
-        if (back) put(middle, MIDDLE - 66, at("J", step), lit.jacobians[lit.m - step]);
+        if (error) put(x, 53, over("∂E", step, "∂h", step), [lit.row], "", side);
+        if (back) put(middle, MIDDLE - 60, at("J", step), lit.jacobians[lit.m - step]);
         if (use) {
-          put(half, MIDDLE + 52, over("∂^+h", step, `∂${W}`), lit.immediate);
-          put(0, FOOT + 20, "", lit.value, "error");
+          put(x, MIDDLE + 35, over("∂^+h", step, `∂${W}`), lit.immediate, "", side);
+          put(x, FOOT + 28, "", lit.value, "error");
         }
       } else {
-        if (reached(step, 1)) put(-near, 58, at("δ^y", step), [[r.delta_y]], fresh(step, 1));
-        if (back) put(middle, MIDDLE - 66, at("W_{hh}^⊤δ^a", step), column(recursion[4 - step].later), fresh(step - 1, 2));
-        if (reached(step, 2)) put(-near, MIDDLE + 32, at("δ^h", step), column(r.delta_h), fresh(step, 2));
-        if (use) put(near, MIDDLE + 83, at("δ^a", step), column(r.delta_a), fresh(step, 3));
-        if (reached(step, 4)) put(0, FOOT + 20, "", r.value, fresh(step, 4));
+        if (reached(step, 1)) put(x, 53, at("δ^y", step), [[r.delta_y]], fresh(step, 1), -1);
+        if (back) put(middle, MIDDLE - 60, at("W_{hh}^⊤δ^a", step), column(recursion[4 - step].later), fresh(step - 1, 2));
+        if (reached(step, 2)) put(x, MIDDLE + 32, at("δ^h", step), column(r.delta_h), fresh(step, 2), -1);
+        if (use) put(x, MIDDLE + 80, at("δ^a", step), column(r.delta_a), fresh(step, 3), 1);
+        if (reached(step, 4)) put(x, FOOT + 28, "", r.value, fresh(step, 4));
       }
       svg += node(x, TOP, at("E", step), error && "error", `E${step}`);
       svg += node(x, MIDDLE, at("h", step), ((step >= lit.k && step <= lit.m) || reached(step, 2)) && "hidden");
       svg += node(x, FOOT, W, use && "error", s.error !== "E" && step > lit.m ? null : `W${step}`);
     }
     return svg;
-  }, { height: () => 382, click });
+  }, { height: () => foot() + 60, click });
 
   // Below it: the calculation of this moment, the terms, their sum.
-  const formula = group(ui.panels, "formula", FLOW);
-  const list = group(ui.panels, "terms", WIDE, "buttons");
-  const result = group(ui.panels, "sum", FLOW);
+  const formula = box(ui.panels, FLOW, "", "formula");
+  const list = box(ui.panels, WIDE, "buttons", "terms");
+  const result = box(ui.panels, FLOW, "", "sum");
   const picks = Array.from({ length: 6 }, (_, i) => ui.button(list, "", () => ui.set(byPath ? { path: i + 1 } : { step: 4 * i + 4 })));
 
+  const factor = (symbol, M) => matrix(symbol, M, narrow ? 3 : 4);
   function ofPath({ m, k, row, jacobians, carried, immediate, value }) {
     const arrived = factor(over("∂E", m, "∂h", k), [carried]);
     const chain = jacobians.map((J, i) => factor(at("J", m - i), J)).join("");
-    return (chain && factor(over("∂E", m, "∂h", m), [row]) + chain + sign("=") + arrived + NEW_LINE) + arrived +
-      factor(over("∂^+h", k, `∂${W}`), immediate) + sign("=") + factor(t("term"), value) + sign(t("entries"));
+    return (chain && factor(over("∂E", m, "∂h", m), [row]) + chain + equals(arrived) + NEW_LINE) + arrived +
+      factor(over("∂^+h", k, `∂${W}`), immediate) + equals(factor(t("term"), value)) + note(t("entries"));
   }
   const used = (step) => (s.weight === "W_xh" ? at("x", step) : at("h^⊤", step - 1));
   function ofMove(r) {
@@ -222,31 +222,33 @@ function view(ui) {
     return a + factor(used(r.t), [r.used]) + sign("=") + factor(t("term"), r.value);
   }
   const products = (list) => list.reduce((count, { m, k }) => count + m - k, 0);
-  const tally = (key, count, all) => tag("span", {}, `${html(t(key))} ${"●".repeat(count)}${"○".repeat(all - count)} ${all}`);
-  ui.each(() => {
+  const tally = (key, count, all) => span(`${t(key)} ${"●".repeat(count)}${"○".repeat(all - count)} ${all}`, "margin-right:1em");
+  function write() {
+    ui.panels.style.fontSize = narrow ? "12px" : "13px";
     // Room for two lines or for one, so that stepping moves nothing.
-    formula.style.minHeight = byPath ? "122px" : "58px";
+    formula.style.minHeight = byPath ? "118px" : "56px";
     formula.innerHTML = (byPath ? ofPath : ofMove)(terms[now - 1]);
     picks.forEach((b, i) => {
       const term = terms[i];
       b.hidden = !term;
       if (!term) return;
-      b.innerHTML = factor(byPath ? `${i + 1}: ${at("E", term.m)} → ${AT[term.k]}` : `${at("δ^a", term.t)} ${used(term.t)}`, term.value);
+      b.innerHTML = matrix(byPath ? `${i + 1}: ${at("E", term.m)}→${AT[term.k]}` : `${at("δ^a", term.t)} ${used(term.t)}`, term.value, narrow ? 2 : 4);
+      b.style.padding = narrow ? "3px 1px" : "";
       b.setAttribute("aria-pressed", String(i === now - 1));
       b.style.borderStyle = i < done ? "solid" : "dashed";
     });
-    result.innerHTML = factor(t("so_far"), sum) + sign(agrees ? "=" : "≠") + factor(t("measured"), difference) +
-      sign(t(agrees ? "agree" : "differ")) + NEW_LINE + tag("span", {}, t("products")) +
+    result.innerHTML = factor(t("so_far"), sum) + equals(factor(t("measured"), difference), agrees ? "=" : "≠") +
+      note(t(agrees ? "agree" : "differ")) + NEW_LINE + span(t("products")) +
       tally("way.paths", byPath ? products(paths.slice(0, now)) : 0, products(paths)) +
       tally("way.recursion", byPath ? 0 : now - (part < 2), 3);
-  });
+  }
   ui.summary = () => {
     const { m, k, t: step } = terms[now - 1];
     const where = byPath
       ? t("on_path", { now, count: paths.length, m: AT[m], k: AT[k], weight: t(`weight.${s.weight}`), through: t(`through.${m - k}`) })
       : t("on_move", { step: AT[step], move: t(`move.${part}`) });
     const total = t(agrees ? "total" : "partial", { sum: listed(sum), all: listed(difference) });
-    return `${where} ${total} ${t("cost", { count: products(paths) })}`;
+    return `${where} ${total} ${t("cost")}`;
   };
 }
 

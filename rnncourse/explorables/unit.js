@@ -51,6 +51,7 @@ function view(ui) {
     oscillate: { w: -2, b: 0, u: 0, h0: 0.5, steps: STEPS },
   });
   for (const key of ["w", "b", "u", "h0"]) ui.slider(key);
+  ui.slider("steps");
   ui.player("steps", { every: 120 });
 
   let h, points;
@@ -77,8 +78,9 @@ function view(ui) {
 
   const forks = ui.panel("fork", (w, height) => {
     const a = axes(w, height, fork);
-    const branch = Array.from({ length: 399 }, (_, i) => -0.995 + i / 200)
-      .map((y) => [(Math.atanh(y) - s.b) / y, y])
+    // A fixed point h = tanh(a) belongs to the weight (a − b) / h.
+    const branch = Array.from({ length: 400 }, (_, i) => (i - 199.5) / 40)
+      .map((z) => [(z - s.b) / Math.tanh(z), Math.tanh(z)])
       .map(([x, y]) => ({ on: Math.abs(x) <= 3, stable: Math.abs(slope(x, y)) < 1, at: [a.x(x), a.y(y)] }));
     const part = (test) => branch.map((p) => (p.on && test(p) ? p.at : [NaN, NaN]));
     const cycle = swings(s.b).flatMap(([x, one, two]) => (Math.abs(one - two) < 0.01 ? [] : [[x, one], [x, two]]));
@@ -100,7 +102,8 @@ function view(ui) {
 
   ui.summary = () => {
     const stable = points.filter((p) => p.kind === "stable").length;
-    const verdict = stable > 1 ? "remembers" : stable ? "forgets" : points[0].kind === "border" ? "borders" : "swings";
+    const still = points.some((p) => p.kind === "unstable" && Math.abs(p.at - h.at(-1)) < 1e-9);
+    const verdict = still ? "rests" : stable > 1 ? "remembers" : stable ? "forgets" : points[0].kind === "border" ? "borders" : "swings";
     const list = points.map((p) => t("point", { h: fmt(Math.abs(p.at) < 1e-9 ? 0 : p.at, 3), kind: t(p.kind), slope: fmt(p.slope, 3) })).join(", ");
     return t("summary", {
       w: fmt(s.w), b: fmt(s.b), steps: s.steps, h: fmt(h[s.steps], 3), verdict: t(verdict),

@@ -39,7 +39,7 @@ export function fixedWidth(W, inputs, outputs) {
 
 // ---- the drawing: one column for each step, y above h above x -----------------------------------
 
-const [Y, H, X, ROW, CAPTION] = [34, 92, 150, 190, 24]; // heights: node centers, a row of columns, a caption
+const [Y, H, X, ROW, CAPTION] = [28, 80, 132, 172, 24]; // heights: node centers, a row of columns, a caption
 const [HALF, TIGHT, LOOSE] = [24, 66, 116]; // half a node's width; the space between columns
 const short = (v) => fmt(+v.toFixed(2));
 const mix = (a, b, k) => a + (b - a) * k;
@@ -128,14 +128,14 @@ function view(ui) {
   /** Where all is at width w: the columns in rows, [left, top] of each, and the folded network. */
   function place(w) {
     const wide = w >= 500;
-    const [left, start] = wide ? [150, CAPTION] : [0, ROW + 2 * CAPTION];
+    const [left, start] = wide ? [150, CAPTION] : [0, ROW + 10];
     const room = w - left - 48;
     const rows = Math.ceil(steps / Math.floor(room / TIGHT));
     const across = Math.ceil(steps / rows);
     const apart = Math.min(LOOSE, room / across);
     const edge = left + (room - apart * across) / 2;
     const e = fold * fold * (3 - 2 * fold);
-    const one = [mix(wide ? HALF + 8 : w / 2 - 30, w / 2 - 30, e), CAPTION];
+    const one = wide ? [mix(HALF + 8, w / 2 - 30, e), CAPTION] : [w / 2, 0];
     const at = Array.from({ length: steps }, (_, i) => [edge + 10 + apart * ((i % across) + 1), start + ROW * Math.floor(i / across)]);
     return { wide, left, start, across, apart, edge, one, e, at, bottom: start + ROW * rows };
   }
@@ -156,7 +156,7 @@ function view(ui) {
           wire("W_hh", edge + 4, cy, cx - HALF, cy) + spot(edge, cy - 14, cx - HALF - edge, 28, "W_hh");
       } else {
         out += wire("W_hh", from, cy, cx - HALF, cy) + spot(from, cy - 14, cx - HALF - from, 28, "W_hh") +
-          (is("W_hh") && apart > 84 ? mark("W_hh", (from + cx - HALF) / 2 - 15, cy - 8) : "");
+          (is("W_hh") && (!i || apart > 84) ? mark("W_hh", (from + cx - HALF) / 2 - 14, cy + (apart > 84 ? -8 : 35)) : "");
       }
       out += column(cx, top, i + 1);
     });
@@ -180,7 +180,7 @@ function view(ui) {
     const loop = arrow(side, ch - 12, side, ch + 12, is("W_hh") ? "hidden thick" : "edge", { gap: 1, bend: 26 }) +
       mark("W_hh", side + 34, ch + 4) + spot(side, ch - 22, 64, 44, "W_hh");
     return (p.e < 1 ? chain(p) : "") + column(cx, top, step, true) + loop +
-      text(p.wide ? mix(0, cx - HALF, p.e) : cx - HALF, CAPTION - 12, t("folded", { t: step }), "quiet", "start");
+      text(p.wide ? mix(0, cx - HALF, p.e) : 0, 12, t("folded", { t: step }), "quiet", "start");
   }, {
     min: 520,
     height: (w) => mix(place(w).bottom, CAPTION + ROW, place(w).e),
@@ -196,16 +196,17 @@ function view(ui) {
   const table = ui.panel("table", (w) => {
     const [middle, end, high] = [w - 74, w - 8, 24];
     const n = uses(steps, steps - first + 1);
-    const cells = (i, name, a, b, cls) => text(8, high * i + 16, name, cls, "start") + text(middle, high * i + 16, a, cls, "end") + text(end, high * i + 16, b, cls, "end");
+    const cells = (y, name, a, b, cls) => text(8, y, name, cls, "start") + text(middle, y, a, cls, "end") + text(end, y, b, cls, "end");
     const rows = Object.keys(n).map((name, i) => {
       const lit = is(name);
-      return (lit ? rect(0, high * (i + 1), w, high, COLOR[name], { rx: 4, "fill-opacity": "0.14" }) : "") +
-        cells(i + 1, t(`weight.${name}`), parameterCount([W[name]]), `× ${n[name]}`, lit ? COLOR[name] : "") +
-        (COLOR[name] ? spot(0, high * (i + 1), w, high, name) : "");
+      const top = 18 + high * i;
+      return (lit ? rect(0, top, w, high, COLOR[name], { rx: 4, "fill-opacity": "0.14" }) : "") +
+        cells(top + 16, t(`weight.${name}`), parameterCount([W[name]]), `× ${n[name]}`, lit ? COLOR[name] : "") +
+        (COLOR[name] ? spot(0, top, w, high, name) : "");
     });
-    return cells(0, "", t("numbers"), t("uses"), "quiet") + rows.join("") + line(0, high * 6 + 3, w, high * 6 + 3, "axis") +
-      cells(6.2, t("recurrent"), parameterCount(W), "") + cells(7.2, t("fixed"), fixedWidth(W, inputs, steps - first + 1), "");
-  }, { min: 230, height: () => 206, click: (what) => ui.set({ weight: what }) });
+    return cells(12, "", t("numbers"), t("uses"), "quiet") + rows.join("") + line(0, 140, w, 140, "axis") +
+      cells(156, t("recurrent"), parameterCount(W), "") + cells(175, t("fixed"), fixedWidth(W, inputs, steps - first + 1), "");
+  }, { min: 230, height: () => 182, click: (what) => ui.set({ weight: what }) });
 
   const plot = { x: [1, LONGEST, [1, 3, 6, 9, 12], t("length")], y: [0, 66, [0, 20, 40, 60], t("parameters")] };
   const growth = ui.panel("plot", (w, height) => {
@@ -219,11 +220,11 @@ function view(ui) {
     const [ex, ey] = rise.at(-1);
     const here = a.x(steps);
     return a.svg + line(here, a.top, here, a.bottom, "grid") + line(a.left, flat, a.right, flat, "hidden thick") + path(rise, "dash thick") +
-      text(a.right - 12, flat + 14, t("recurrent"), "hidden", "end") +
+      text(a.right - 12, flat + 13, t("recurrent"), "hidden", "end") +
       (grows() ? text(ex, ey - 9, t("fixed"), "", "end") : text(ex + 10, ey + 5, t("fixed"), "", "start")) +
       circle(here, flat, 4.5, "hidden") + circle(...need(s.T), 4.5, "", { style: "fill:var(--ink)" }) +
       (grows() ? circle(here, a.bottom, 8, "hidden handle", { "data-drag": "T" }) : "");
-  }, { min: 300, height: () => 206, drag: (px) => ui.set({ T: scale(46, growth.clientWidth - 10, 1, LONGEST)(px) }) });
+  }, { min: 300, height: () => 182, drag: (px) => ui.set({ T: scale(46, growth.clientWidth - 10, 1, LONGEST)(px) }) });
 
   for (const svg of [network, table]) {
     const point = (name) => name !== hover && ((hover = name), ui.redraw());

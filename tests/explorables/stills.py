@@ -21,7 +21,9 @@ COLLECT = """() => {
   const panels = [...root.querySelectorAll(".panels svg[role=img]")].map((svg) => {
     const at = svg.getBoundingClientRect();
     const place = [at.left - box.left, at.top - box.top, at.width, at.height].map(Math.round);
-    return [place, svg.innerHTML];
+    // Well-formed, and with the namespace of the HTML in it.
+    const parts = [...svg.childNodes].map((part) => new XMLSerializer().serializeToString(part));
+    return [place, parts.join("").replaceAll(' xmlns="http://www.w3.org/2000/svg"', "")];
   });
   const bottom = Math.max(...panels.map(([[, y, , height]]) => y + height));
   return [Math.round(box.width), bottom, panels];

@@ -1,5 +1,6 @@
 """The gates: the numbers of chapter 4, those of the package's layer, and those of the page."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -54,11 +55,26 @@ def test_the_run_is_that_of_the_package_layer(case):
     assert [now["h"] for now in trace[1:]] == pytest.approx(h.ravel(), abs=1e-12)
 
 
-def test_an_open_forget_gate_adds():
-    trace = gates.run(gates.VALUES, gates.SIGNALS, 15.0, -5.0, -5.0)
-    assert events(trace)[3] == "add"
+@pytest.mark.parametrize(
+    ("b_f", "f", "what"), [(5.0, 0.0067, "overwrite"), (10.0, 0.5, "mix"), (15.0, 0.9933, "add")]
+)
+def test_the_forget_bias_of_the_chapter_makes_step_4_add(b_f, f, what):
+    trace = gates.run(gates.VALUES, gates.SIGNALS, b_f, -5.0, -5.0)
     last, now = trace[3], trace[4]
-    assert now["c"] == pytest.approx(last["c"] + now["g"], abs=0.01)
+    assert events(trace)[3] == what
+    assert now["f"] == pytest.approx(f, abs=5e-5)
+    assert now["c"] == pytest.approx(f * last["c"] + now["g"], abs=0.01)
+
+
+def test_the_still_describes_the_default():
+    state = gates.Gates().state
+    assert (state["t"], state["op"]) == (4, 5)
+    last, now = gates.run(*(state[key] for key in ("v", "s", "b_f", "b_i", "b_o")))[3:5]
+    assert gates.event(*(now[q] for q in "fiog"), last["c"]) == "overwrite"
+    numbers = [last["c"], now["f"], now["f"] * last["c"], now["i"], now["g"]]
+    numbers += [now["i"] * now["g"], now["c"], now["o"]]
+    still = gates.Gates().spec()["words"]["still"]
+    assert re.findall(r"−?\d\.\d\d", still) == [rounded(x, 2) for x in numbers]
 
 
 @pytest.mark.parametrize(
@@ -66,12 +82,17 @@ def test_an_open_forget_gate_adds():
     [
         ((0.9, 0.1, 0.1), 0.8, 0.5, "hold"),
         ((0.9, 0.1, 0.9), 0.8, 0.5, "read"),
-        ((0.5, 0.5, 0.9), 0.8, 0.5, "add"),
+        ((0.9, 0.9, 0.9), 0.04, 0.5, "read"),
+        ((0.9, 0.5, 0.9), 0.8, 0.5, "add"),
+        ((0.89, 0.5, 0.9), 0.8, 0.5, "mix"),
+        ((0.5, 0.9, 0.1), 0.8, 0.5, "mix"),
+        ((0.11, 0.9, 0.1), 0.8, 0.5, "mix"),
         ((0.1, 0.1, 0.1), 0.8, 0.5, "forget"),
         ((0.1, 0.9, 0.1), -0.05, 0.5, "forget"),
         ((0.1, 0.9, 0.1), -0.06, 0.5, "overwrite"),
         ((0.1, 0.9, 0.1), 0.8, -0.5, "overwrite"),
         ((0.1, 0.9, 0.1), 0.8, -0.04, "write"),
+        ((0.5, 0.9, 0.1), 0.8, -0.04, "write"),
     ],
 )
 def test_what_a_step_does(valves, g, before, what):
@@ -79,7 +100,7 @@ def test_what_a_step_does(valves, g, before, what):
 
 
 def test_the_page_computes_the_same(js):
-    assert gates.Gates().state["v"] == gates.VALUES
+    assert list(gates.Gates().state["v"]) == gates.VALUES
     traces = [gates.run(*case) for case in CASES]
     for there, here in zip(js("gates", "run", CASES), traces, strict=True):
         for a, b in zip(there, here, strict=True):
@@ -90,13 +111,14 @@ def test_the_page_computes_the_same(js):
     ]
     found = js("gates", "event", steps)
     assert found == [gates.event(*step) for step in steps]
-    assert len(set(found)) >= 5
+    assert len(set(found)) >= 6
 
 
+@pytest.mark.parametrize("width", [780, 330])  # a narrow drawing has other places for its numbers
 @pytest.mark.parametrize("op", range(1, 7))
-def test_the_page_shows_what_python_computes(twin, op):
+def test_the_page_shows_what_python_computes(twin, op, width):
     v, s = [0.5, -0.9, 0.3, -0.6, 0.7, 0.6], [0.9, 0.1, -0.5, 0.3, 1.0, -0.8]
-    page = twin(gates.Gates(v=v, s=s, b_f=4.0, b_i=-2.5, b_o=1.0, t=4, op=op))
+    page = twin(gates.Gates(v=v, s=s, b_f=4.0, b_i=-2.5, b_o=1.0, t=4, op=op), width=width)
     page.wait_for_timeout(300)
     trace = gates.run(v, s, 4.0, -2.5, 1.0)
     result = rounded(trace[4]["fiogch"[op - 1]], 4)

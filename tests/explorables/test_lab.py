@@ -155,3 +155,37 @@ def test_a_notebook_reopened_without_a_kernel_shows_the_twin(lab, browser):
     assert page.get_by_text("Error displaying widget").filter(visible=True).count() == 0
     assert page.get_by_text("Loading widget").filter(visible=True).count() == 0
     page.close()
+
+
+LIVE = """import matplotlib.pyplot as plt
+from rnncourse.widgets import live
+def powers(factor=0.9):
+    fig, ax = plt.subplots(figsize=(3, 2))
+    ax.plot([factor**k for k in range(20)])
+    return fig
+figure = live(powers, factor=(0.5, 1.1, 0.1))
+figure"""
+
+
+def test_a_live_plot_follows_its_slider_and_leaves_a_picture(lab, browser):
+    notebook = Notebook(lab, browser, [LIVE, "print(round(figure.values['factor'], 6))"])
+    page = notebook.page
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
+    notebook.run(0)
+    picture = page.locator(".rnncourse-live img")
+    picture.wait_for(timeout=30_000)
+    assert page.locator(".jp-OutputArea-output img:visible").count() == 1  # not the twin besides
+    before = picture.get_attribute("src")
+    page.locator(".rnncourse-live .noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    notebook.run_until(1, "1.0")
+    page.wait_for_function(
+        "before => document.querySelector('.rnncourse-live img').src !== before", arg=before
+    )
+    notebook.command("docmanager:save")
+    notebook.command("kernelmenu:shutdown")
+    time.sleep(1)
+    page.goto("about:blank")
+    notebook.open()
+    page.locator(".jp-RenderedImage img").wait_for(timeout=30_000)
+    page.close()

@@ -220,7 +220,7 @@ def test_the_marker_and_the_radius_follow_the_pointer_and_the_keys(twin):
     assert abs(drag("lag", 60, 5)) < 4  # a step of the lag is about 6 pixels wide
     lag_now = state(page)["lag"]
     assert lag_now > 20
-    page.get_by_label("lag k").press("ArrowLeft")
+    page.get_by_label("lag n").press("ArrowLeft")
     assert state(page)["lag"] == lag_now - 1
     drag("lag", 500, 0)
     assert state(page)["lag"] == 50

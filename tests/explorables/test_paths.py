@@ -217,9 +217,10 @@ def test_the_counts_are_those_of_the_equation(twin):
     count = sum(len(path.jacobians) for path in walks)
     assert count == 3 * (3**2 - 1) // 6  # eq-path-cost
     said = page.inner_text(".summary")
-    assert f"{count} path by path, 3 by the recursion" in said
-    assert f"{100 * (100**2 - 1) // 6:,} and 100" in said
-    assert f"{'●' * count} {count}" in page.inner_text("[aria-label='The sum and its check']")
+    assert f"the paths need {100 * (100**2 - 1) // 6:,} products, the recursion 100." in said
+    counts = page.inner_text("[aria-label='The sum and its check']")
+    assert f"path by path {'●' * count} {count}" in counts
+    assert "recursion ○○○ 3" in counts
 
 
 def test_a_click_on_the_graph_picks_the_path_and_the_buttons_do_too(twin):

@@ -149,6 +149,13 @@ def test_the_page_draws_each_arrow_that_it_counts_and_shows_pythons_numbers(twin
         assert shown(number) in drawn
 
 
+@pytest.mark.parametrize("T", [3, unroll.LONGEST])
+def test_a_lit_recurrent_arrow_is_named_however_narrow_the_columns(twin, T):
+    page = settled(twin(unroll.Unroll(T=T)))
+    names = page.locator("svg").nth(0).locator("text.hidden").all_text_contents()
+    assert names.count("Whh") >= 2  # at the folded arrow, and at the first of the unrolled ones
+
+
 def test_the_summary_says_what_python_computes(twin):
     page = settled(twin(unroll.Unroll(arrangement="many-to-one", T=9, step=9)))
     said = page.inner_text(".summary")
