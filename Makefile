@@ -118,7 +118,7 @@ notebooks-test: $(VENV)/.installed
 	  --nbval-sanitize-with tests/book/sanitize.cfg -n $(WORKERS) --dist loadfile book
 
 site-test: $(SITE)/.built
-	$(BIN)/python -m pytest -q tests/site
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/site
 
 # --- for authors ------------------------------------------------------------------------------
 
