@@ -121,6 +121,14 @@ export function mount({ model, el }, view) {
       summary.innerHTML = html(ui.summary(state));
     }, 150);
   }
+  /** In Jupyter, the twin for readers without a kernel is the last one before this widget. */
+  function hideTwin() {
+    if (model.link || !el.isConnected) return;
+    const area = el.closest(".jp-OutputArea") ?? document;
+    const before = (twin) => el.compareDocumentPosition(twin) & Node.DOCUMENT_POSITION_PRECEDING;
+    const twins = [...area.querySelectorAll(`[data-explorable="${name}"]`)].filter(before);
+    twins.at(-1)?.style.setProperty("display", "none");
+  }
   function set(changes) {
     for (const key in changes) model.set(key, fit(traits[key], changes[key]));
     model.save_changes();
@@ -222,7 +230,7 @@ export function mount({ model, el }, view) {
       svg.onpointermove = (event) => held !== undefined && event.isPrimary && follow(event, false);
       svg.onpointerup = svg.onpointercancel = (event) => event.isPrimary && (held = undefined);
       svg.onclick = (event) => click && marked(event, "click") !== undefined && click(marked(event, "click"));
-      const measure = () => ((width = svg.getBoundingClientRect().width), paint());
+      const measure = () => (hideTwin(), (width = svg.getBoundingClientRect().width), paint());
       new ResizeObserver(() => requestAnimationFrame(measure)).observe(svg);
       ui.each(paint);
       return svg;
@@ -239,11 +247,6 @@ export function mount({ model, el }, view) {
     setTimeout(() => (b.textContent = words.link), 1500);
   });
   button(tools, words.reset, () => (halt(), set(Object.fromEntries(keys.map((key) => [key, traits[key].default])))));
-  // In Jupyter, the twin for readers without a kernel is the last one before this widget.
-  const area = el.closest(".jp-OutputArea") ?? (el.isConnected ? document : el);
-  const before = (twin) => el.compareDocumentPosition(twin) & Node.DOCUMENT_POSITION_PRECEDING;
-  const twins = [...area.querySelectorAll(`[data-explorable="${name}"]`)].filter(before);
-  if (!model.link) twins.at(-1)?.style.setProperty("display", "none");
   model.on("change", schedule);
   root.explorable = ui; // for whoever drives the page from outside
   schedule();

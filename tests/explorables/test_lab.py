@@ -118,6 +118,12 @@ def test_python_moves_the_page_and_the_page_moves_python(lab, browser, name):
     page = notebook.page
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
     notebook.run(0)
+    # The widget and its twin; the twin goes out of sight when the widget is there.
+    page.wait_for_function(
+        """() => { const all = [...document.querySelectorAll(".rnnx")];
+        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }""",
+        timeout=30_000,
+    )
     slider = page.locator(f".rnnx input[name={trait}]:visible")
     slider.wait_for(timeout=30_000)
     notebook.run(1)
