@@ -97,6 +97,15 @@ class Notebook:
         raise AssertionError(f"the cell prints {said!r}, expected {expected!r}")
 
 
+def wait_for_the_widget(page):
+    """Wait until the widget is there and its twin has gone out of sight."""
+    page.wait_for_function(
+        """() => { const all = [...document.querySelectorAll(".rnnx")];
+        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }""",
+        timeout=30_000,
+    )
+
+
 CASES = {
     "OneUnit": ("w", 2.5, "2.5", 2.55),
     "Cliff": ("learning_rate", 0.3, "0.30", 0.35),
@@ -118,12 +127,7 @@ def test_python_moves_the_page_and_the_page_moves_python(lab, browser, name):
     page = notebook.page
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
     notebook.run(0)
-    # The widget and its twin; the twin goes out of sight when the widget is there.
-    page.wait_for_function(
-        """() => { const all = [...document.querySelectorAll(".rnnx")];
-        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }""",
-        timeout=30_000,
-    )
+    wait_for_the_widget(page)
     slider = page.locator(f".rnnx input[name={trait}]:visible")
     slider.wait_for(timeout=30_000)
     notebook.run(1)
@@ -146,7 +150,7 @@ def test_a_notebook_reopened_without_a_kernel_shows_the_twin(lab, browser):
     page = notebook.page
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
     notebook.run(0)
-    page.locator(".rnnx:visible").wait_for(timeout=30_000)
+    wait_for_the_widget(page)
     notebook.command("docmanager:save")
     notebook.command("kernelmenu:shutdown")
     time.sleep(1)
