@@ -6,18 +6,20 @@ An update is what one change of a slider costs in script: numbers, drawing and t
 updates with random values on every slider, after a warm-up, in a page of its own.
 """
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from rnncourse import explorables
 from rnncourse.explorables.base import module, source, words
 
-SITE = Path(__file__).parents[1] / "_build" / "html"
-CLASSES = [c for c in vars(explorables).values() if getattr(c, "name", None) in words()]
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests" / "explorables"))
+from browsers import launch  # noqa: E402
+from stills import CLASSES  # noqa: E402
+
+SITE = ROOT / "_build" / "html"
 PAGES = ("1-structure", "2-backpropagation", "3-gradients", "4-lstm")
 UPDATE = """() => {
   const { root, redraw } = document.querySelector(".rnnx").explorable;
@@ -37,9 +39,9 @@ UPDATE = """() => {
 
 def main() -> int:
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = launch(play)
+        if browser is None:
+            sys.exit("No browser is set up: `make browser` sets one up.")
         kit = len(source("kit.js").encode())
         print(f"kit.js {kit:,}   kit.css {len(source('kit.css').encode()):,}", end="   ")
         print(f"twin.js {len(source('twin.js').encode()):,} bytes\n")

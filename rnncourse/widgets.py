@@ -13,8 +13,9 @@ from typing import Any
 
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
-from IPython.display import display
 from matplotlib.figure import Figure
+
+from .notebook import display_with_twin
 
 # The first picture, for readers without a kernel, is the output before the widget.
 HIDE_TWIN = (
@@ -77,12 +78,7 @@ class Live(ipw.VBox):
         return f"live({self.draw.__name__}, {settings})"
 
     def _ipython_display_(self) -> None:
-        # Two outputs: when a notebook is opened again without a kernel, the picture is there.
-        picture = base64.b64encode(self.picture.value).decode()
-        display({"text/plain": repr(self), "image/png": picture}, raw=True)
-        widget = self._repr_mimebundle_()
-        data = widget[0] if isinstance(widget, tuple) else widget or {}
-        display({kind: v for kind, v in data.items() if kind != "text/plain"}, raw=True)
+        display_with_twin(self, {"image/png": base64.b64encode(self.picture.value).decode()})
 
 
 def live(draw: Callable[..., Figure], **ranges: Sequence[Any]) -> Live:

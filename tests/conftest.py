@@ -1,13 +1,12 @@
 """Settings that all tests share."""
 
 import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browsers import launch
 from hypothesis import settings
 
 # The same examples in every run: a failure can be repeated, and no run is red by chance.
@@ -37,19 +36,13 @@ def drawing() -> Iterator[None]:
     pyplot.close("all")
 
 
-# For a browser in a container, quiet and alone.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A Chromium; without one, the test is skipped and says how to get one."""
     api = pytest.importorskip("playwright.sync_api", reason="no browser: `make browser` sets it up")
     with api.sync_playwright() as play:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        found = next(filter(None, map(shutil.which, names)), play.chromium.executable_path)
-        if not Path(found).exists():
+        started = launch(play)
+        if started is None:
             pytest.skip("no browser: `make browser` sets it up")
-        started = play.chromium.launch(executable_path=found, args=FLAGS)
         yield started
         started.close()

@@ -23,14 +23,15 @@ MODULES = sorted(
 OPTIONAL = {
     "figures": {"matplotlib", "matplotlib_inline", "cycler"},
     "interop": {"torch"},
-    "explorables": {"anywidget", "traitlets", "IPython"},
-    "widgets": {"ipywidgets", "matplotlib", "IPython"},
+    "explorables": {"anywidget", "traitlets"},
+    "notebook": {"IPython"},
+    "widgets": {"ipywidgets", "matplotlib"},
 }
 # The floors of the house: a module imports only from floors above it in this list, or its own. A
 # folder stands on one floor.
 FLOORS = [
     ["validation", "nonlinear", "equations", "initializers", "tasks"],
-    ["progress", "history", "datasets", "buffers"],
+    ["progress", "history", "datasets", "buffers", "notebook"],
     ["packed", "rnn", "lstm", "readout"],
     ["stack"],
     ["model", "bptt", "gradients", "jacobians", "optim"],
@@ -113,7 +114,7 @@ def test_the_version_is_that_of_the_project():
 
 
 def load(module):
-    for needed in OPTIONAL.get(room(module), set()) & {"matplotlib", "ipywidgets", "anywidget"}:
+    for needed in OPTIONAL.get(room(module), set()) - {"torch"}:  # which interop loads when used
         pytest.importorskip(needed, reason=f"{needed} is not installed")
     return importlib.import_module(f"rnncourse.{module}")
 

@@ -62,7 +62,7 @@ def test_an_error_is_shown_and_the_last_picture_stays():
 def test_the_twin_is_the_first_picture(tmp_path, monkeypatch):
     figure = live(line, slope=(0.0, 4.0, 0.5))
     shown = []
-    monkeypatch.setattr("rnncourse.widgets.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr("rnncourse.notebook.display", lambda data, raw: shown.append(data))
     figure._ipython_display_()
     data, widget = shown
     assert data["text/plain"] == "live(line, slope=1.0)"

@@ -1,11 +1,5 @@
-import { axes, circle, clamp, fmt, line, mount, path, rect, tag, text } from "./kit.js";
+import { axes, circle, clamp, dot, fmt, line, mount, path, rect, sigmoid, tag, text } from "./kit.js";
 
-const sigmoid = (z) => 0.5 + 0.5 * Math.tanh(z / 2);
-function dot(a, b) {
-  let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += a[k] * b[k];
-  return sum;
-}
 const transposed = (W) => W[0].map((_, k) => W.map((row) => row[k]));
 
 /** The weights from their base64: float32, one parameter after the other, each row by row. */

@@ -17,9 +17,11 @@ from urllib.parse import quote
 import anywidget
 import numpy as np
 import traitlets
-from IPython.display import display
+
+from ..notebook import display_with_twin
 
 FOLDER = Path(__file__).parent
+IMPORT = re.compile(r'^import [^;]*"\./(\w+\.js)";\n', re.MULTILINE)
 
 
 class _Value(traitlets.TraitType[Any, Any]):
@@ -152,9 +154,10 @@ def source(file: str) -> str:
 
 @cache
 def module(name: str) -> str:
-    """Return the explorable `name` as one ES module: the kit, then its own code."""
-    own = re.sub(r'^import [^;]*"./kit.js";\n', "", source(f"{name}.js"))
-    return source("kit.js") + own
+    """Return the explorable `name` as one ES module: what it imports, then its own code."""
+    files = re.findall(IMPORT, source(f"{name}.js"))
+    parts = [*(source(file) for file in files), source(f"{name}.js")]
+    return "".join(re.sub(IMPORT, "", part) for part in parts)
 
 
 def _in_script(data: object) -> str:
@@ -252,10 +255,4 @@ class Explorable(anywidget.AnyWidget):
         )
 
     def _ipython_display_(self) -> None:
-        # Two outputs. JupyterLab shows an error for a widget that is gone when a notebook is opened
-        # again, and shows it instead of the other forms of the same output. So the twin comes by
-        # itself; the widget, when it is there, takes its place.
-        widget = self._repr_mimebundle_()
-        data = widget[0] if isinstance(widget, tuple) else widget or {}
-        display({"text/plain": repr(self), "text/html": self.to_html()}, raw=True)
-        display({k: v for k, v in data.items() if k != "text/plain"}, raw=True)
+        display_with_twin(self, {"text/html": self.to_html()})

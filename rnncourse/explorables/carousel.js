@@ -1,7 +1,7 @@
-import { axes, circle, clamp, fmt, html, line, mount, path, tag, text } from "./kit.js";
+import { axes, circle, clamp, dot, fmt, framed, html, line, mount, path, sigmoid, tag, text } from "./kit.js";
+import { norm } from "./norm.js";
 
-const sigmoid = (z) => 0.5 + 0.5 * Math.tanh(z / 2);
-const times = (W, v) => W.map((row) => row.reduce((sum, w, k) => sum + w * v[k], 0));
+const times = (W, v) => W.map((row) => dot(row, v));
 const grid = (n, m, entry) => Array.from({ length: n }, (_, j) => Array.from({ length: m }, (_, k) => entry(j, k)));
 const multiply = (A, B) => A.map((row) => B[0].map((_, k) => row.reduce((sum, a, m) => sum + a * B[m][k], 0)));
 
@@ -51,26 +51,6 @@ export function rnnJacobians({ x, W_xh, W_hh }, gain) {
   });
 }
 
-/** ‖M‖₂: turn pairs of rows until all are at right angles (Jacobi); the longest is the norm. */
-export function norm(M) {
-  const rows = M.map((row) => [...row]);
-  const dot = (a, b) => a.reduce((sum, v, k) => sum + v * b[k], 0);
-  for (let sweep = 0, turned = true; turned && sweep < 30; sweep++) {
-    turned = false;
-    for (let p = 0; p < rows.length; p++) for (let q = p + 1; q < rows.length; q++) {
-      const [a, b] = [rows[p], rows[q]];
-      const [aa, bb, ab] = [dot(a, a), dot(b, b), dot(a, b)];
-      if (!(Math.abs(ab) > 1e-15 * Math.sqrt(aa * bb))) continue;
-      const angle = Math.atan2(2 * ab, aa - bb) / 2;
-      const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-      rows[p] = a.map((v, k) => cos * v + sin * b[k]);
-      rows[q] = b.map((v, k) => cos * v - sin * a[k]);
-      turned = true;
-    }
-  }
-  return Math.max(...rows.map((row) => Math.hypot(...row)));
-}
-
 /** Norms of J_T ⋯ J_{t+1} for t = 0 … T: of its last H rows and columns. */
 export function reach(jacobians, H) {
   const n = jacobians[0].length;
@@ -112,7 +92,7 @@ function view(ui) {
   slider.oninput = () => hold(s.step, +slider.value);
 
   let f, means, curves;
-  const compute = () => {
+  ui.each(() => {
     const steps = forward(data, s.b_f, s.gain, s.gates);
     f = steps.map((step) => step.f);
     means = f.map((units) => units.reduce((a, b) => a + b) / units.length);
@@ -121,9 +101,6 @@ function view(ui) {
       full: reach(steps.map((step) => jacobian(data, s.gain, step)), f[0].length),
       direct: direct(f),
     };
-  };
-  ui.each(compute);
-  ui.each(() => {
     label.innerHTML = html(t("gate", { t: s.step }));
     slider.value = means[s.step - 1];
     shown.textContent = fmt(means[s.step - 1]);
@@ -143,15 +120,13 @@ function view(ui) {
     const drawn = Object.keys(curves).map((key) => path(curves[key].map(at), looks[key])).join("");
     const [above, below] = [full[5][1], Math.min(a.bottom, straight[5][1])];
     const named = below - above > 24 ? text(a.left + 8, (above + below) / 2 + 4, t("indirect"), "error", "start") : "";
-    const frame = { x: a.left, y: a.top, width: a.right - a.left, height: a.bottom - a.top };
-    const window = tag("svg", { ...frame, viewBox: Object.values(frame).map(Math.round).join(" "), style: "overflow:hidden" }, gap + drawn + named);
     let x = narrow ? 6 : a.left + 200;
     const keys = Object.keys(looks).map((key) => {
       const here = line(x, narrow ? 31 : 10, x + 22, narrow ? 31 : 10, looks[key]) + text(x + 27, narrow ? 35 : 14, t(key), "quiet", "start");
       x += 40 + 6.3 * t(key).length;
       return here;
     });
-    return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + window + keys.join("");
+    return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn + named) + keys.join("");
   }, { height: () => 270, min: 480 });
 
   let bars, grab;
@@ -181,19 +156,18 @@ function view(ui) {
     height: () => 190, min: 480,
     drag(x, y, _, begin) {
       if (begin) {
-        const step = clamp(Math.ceil((x - bars.x(0)) / (bars.x(1) - bars.x(0))), 1, T);
+        const step = clamp(Math.ceil(bars.back.x(x)), 1, T);
         grab = y - bars.y(means[step - 1]);
         ui.set({ step });
         return;
       }
-      const value = (bars.bottom - y + grab) / (bars.bottom - bars.top);
+      const value = bars.back.y(y - grab);
       // A tap that trembles selects the step, and no more.
       if (s.gates[s.step - 1] >= 0 || Math.abs(value - means[s.step - 1]) > 0.02) hold(s.step, value);
     },
   });
 
   ui.summary = () => {
-    compute(); // a page in the background has drawn nothing yet
     const show = (v, digits = 2) => fmt(v, v < 0.1 || v >= 100 ? 0 : digits);
     const [full, straight, rnn] = [curves.full[0], curves.direct[0], curves.rnn[0]];
     const verdict = !s.gain ? "none" : full > 100 ? "explodes" : full > 1 ? "grows" : straight ? "ratio" : "only";

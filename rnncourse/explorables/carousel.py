@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import equations as eq
 from .. import jacobians as jac
 from ..lstm import GATES, LSTM
 from ..rnn import RNN
@@ -25,11 +24,6 @@ _start = LSTM(INPUTS, UNITS, rng=_rng)
 W_XH = {q: np.round(_start.gate(q)["W_xh"], 4) for q in GATES}
 W_HH = {q: np.round(_start.gate(q)["W_hh"], 4) for q in GATES}
 X = np.round(_rng.normal(0, 0.5, (STEPS, INPUTS)), 4)
-
-
-def half_life(b_f: float) -> float:
-    """Return n = ln ½ / ln σ(b_f), the steps in which σ(b_f)ⁿ has halved (eq-half-life)."""
-    return eq.half_life(b_f)
 
 
 def lstm(b_f: float, gain: float, gate: float = -1.0) -> LSTM:

@@ -1,8 +1,7 @@
-import { arrow, axes, circle, clamp, fmt, line, mount, path, power, rect, scale, tag, text } from "./kit.js";
+import { arrow, axes, circle, clamp, fmt, framed, line, mount, path, power, rect, scale, sigmoid, tag, text } from "./kit.js";
 
 const [STEPS, UPDATES] = [50, 200];
 const AREA = { w: [3.9, 5.7], b: [-2.95, -1.85] };
-const sigmoid = (z) => 0.5 + 0.5 * Math.tanh(0.5 * z);
 const [low, high] = AREA.b;
 const FLOOR = -4; // of the drawn exponents of ‖g‖
 
@@ -141,16 +140,14 @@ function view(ui) {
     if (map?.w !== w) survey(w, height);
     const trails = seen.map((rows) => rows.map(at));
     const dots = trails[0].map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
-    const [wide, tall] = [map.right - map.left, map.bottom - map.top];
-    const frame = { x: map.left, y: map.top, width: wide, height: tall, viewBox: `${map.left} ${map.top} ${wide} ${tall}`, style: "overflow:hidden" };
     const trail = (i) => path(trails[i], "", { style: "stroke:var(--card);stroke-width:4;opacity:0.6" }) + path(trails[i], LINES[i], thin);
-    return ground.frame + tag("svg", frame, tag("g", { "data-drag": "start" }, ground.bands + trail(1) + trail(0) +
+    return ground.frame + framed(map, tag("g", { "data-drag": "start" }, ground.bands + trail(1) + trail(0) +
       tag("path", { d: dots, style: "stroke-width:4;stroke-linecap:round" }))) +
       circle(...at([s.w, s.b]), 9, "output handle", { "data-drag": "start" }) +
       [1, 0].map((i) => (inside(now[i]) ? MARKS[i](...at(now[i])) : gone(i))).join("");
   }, {
     height: () => 340, min: 380,
-    drag: (x, y) => ui.set({ w: scale(map.left, map.right, ...AREA.w)(x), b: scale(map.bottom, map.top, ...AREA.b)(y) }),
+    drag: (x, y) => ui.set({ w: map.back.x(x), b: map.back.y(y) }),
   });
 
   // Error and gradient by update.
@@ -174,8 +171,8 @@ function view(ui) {
   }, {
     height: () => 340, min: 250,
     drag: (x, y, what) => ui.set(what === "limit"
-      ? { max_norm: 10 ** scale(below.bottom, below.top, FLOOR, 6)(y - top) }
-      : { updates: scale(below.left, below.right, 0, UPDATES)(x) }),
+      ? { max_norm: 10 ** below.back.y(y - top) }
+      : { updates: below.back.x(x) }),
   });
 
   ui.panel("numbers", (w) => {

@@ -1,16 +1,14 @@
 """One unit, h ← w σ(h) + b, whose error has a cliff: descent on it with and without clipping."""
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import equations as eq
 from ..nonlinear import sigmoid
+from ..validation import Array
 from .base import Explorable, Number
-
-Array = NDArray[Any]
 
 STEPS = 50
 UPDATES = 200
@@ -87,10 +85,10 @@ def contour(w: float, y: float) -> float:
     low, high = B[0] - 0.1, B[1] + 0.1
     for _ in range(20):
         b = (low + high) / 2
-        h = 0.5
+        s = sigmoid(np.array(0.5))
         for _ in range(STEPS):
-            h = w * (0.5 + 0.5 * math.tanh(0.5 * h)) + b
-        if 0.5 + 0.5 * math.tanh(0.5 * h) < y:
+            s = sigmoid(w * s + b)
+        if s < y:
             low = b
         else:
             high = b

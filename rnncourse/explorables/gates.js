@@ -1,10 +1,9 @@
-import { arrow, axes, circle, clamp, fmt, html, line, mount, path, rect, scale, tag, text } from "./kit.js";
+import { arrow, axes, circle, clamp, fmt, html, line, mount, path, rect, scale, sigmoid, tag, text } from "./kit.js";
 
 const ORDER = "fiogch"; // the operations of one step, the first to the sixth
 const VALUES = [0.5, -1, 0.3, -0.8, 0, 0.6];
 const SIGNALS = [1, 0, -1, 1, 1, -1];
 const STEPS = VALUES.length;
-const sigmoid = (z) => 0.5 + 0.5 * Math.tanh(0.5 * z);
 
 /** f, i, o, g, c and h of every step, from c = h = 0; entry 0 has c and h alone. */
 export function run(v, s, b_f, b_i, b_o) {
@@ -107,8 +106,9 @@ function view(ui) {
   const lane = (w, top, name) => axes(w, 106, { x: [0.5, STEPS + 0.5, [], ""], y: [-top, top, [-top, 0, top], t(name)], left: 40, right: 0, top: 32, bottom: 10 });
   const down = (y, inner) => tag("g", { transform: `translate(0 ${y})` }, inner);
   const high = 18 + 106 + 106 + 58;
-  const timeline = ui.panel("time", (w) => {
-    const x = lane(w, 1, "inputs");
+  let x; // the axes of the inputs
+  ui.panel("time", (w) => {
+    x = lane(w, 1, "inputs");
     const m = lane(w, Math.max(1, Math.ceil(Math.max(...trace.map((e) => Math.abs(e.c))))), "memory");
     const column = x.x(2) - x.x(1);
     const each = (draw) => at.v.map((_, k) => draw(k + 1, x.x(k + 1))).join("");
@@ -130,10 +130,7 @@ function view(ui) {
   }, {
     height: () => high, min: 480,
     click: (step) => ui.set({ t: +step }),
-    drag: (_, y, what) => {
-      const { top, bottom } = lane(timeline.clientWidth, 1, "inputs");
-      put(what[0], +what.slice(1), scale(bottom, top, -1, 1)(y - 18));
-    },
+    drag: (_, y, what) => put(what[0], +what.slice(1), x.back.y(y - 18)),
   });
 
   ui.summary = () => {

@@ -4,6 +4,12 @@
 
 export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 export const scale = (low, high, from, to) => (x) => from + ((x - low) / (high - low)) * (to - from);
+export const sigmoid = (z) => 0.5 + 0.5 * Math.tanh(0.5 * z);
+export function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
 const minus = (s) => String(s).replace("-", "−");
 /** The text of 10ⁿ. */
 export const power = (n) => "10" + String(n).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
@@ -72,16 +78,25 @@ export function arrow(x1, y1, x2, y2, cls = "edge", { gap = 0, bend = 0, ...more
   return tag("path", { d: `M${A}Q${M} ${B}M${L}L${B}L${R}`, class: cls, ...more });
 }
 /** Axes of a plot, `x` and `y` each [low, high, ticks, label]; with `log`, y is the exponent of ten.
- *  Returns { x, y } from data to pixels, { left, right, top, bottom }, and the SVG. */
+ *  Returns { x, y } from data to pixels, `back` { x, y } from pixels to data, { left, right, top, bottom },
+ *  and the SVG. */
 export function axes(w, h, { x, y, log, left = 46, right = 10, top = 24, bottom = 38 }) {
   const box = { left, right: w - right, top, bottom: h - bottom };
   const sx = scale(x[0], x[1], left, box.right);
   const sy = scale(y[0], y[1], box.bottom, top);
+  const back = { x: scale(left, box.right, x[0], x[1]), y: scale(box.bottom, top, y[0], y[1]) };
   const rows = y[2].map((v) => line(left, sy(v), box.right, sy(v), "grid") + text(left - 6, sy(v) + 4, log ? power(v) : minus(v), "tick", "end"));
   const columns = x[2].map((v) => line(sx(v), box.bottom, sx(v), box.bottom + 4, "axis") + text(sx(v), box.bottom + 17, minus(v), "tick"));
   const frame = line(left, box.bottom, box.right, box.bottom, "axis");
   const labels = text((left + box.right) / 2, h - 4, x[3], "label") + text(6, 14, y[3], "label", "start");
-  return { ...box, x: sx, y: sy, svg: rows.join("") + columns.join("") + frame + labels };
+  return { ...box, x: sx, y: sy, back, svg: rows.join("") + columns.join("") + frame + labels };
+}
+
+/** `inner`, cut off at the frame of the axes. */
+export function framed({ left, right, top, bottom }, inner) {
+  const [width, height] = [right - left, bottom - top];
+  const viewBox = `${left} ${top} ${width} ${height}`;
+  return tag("svg", { x: left, y: top, width, height, viewBox, style: "overflow:hidden" }, inner);
 }
 
 // ---- one copy of an explorable ------------------------------------------------------------------

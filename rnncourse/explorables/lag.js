@@ -1,15 +1,10 @@
-import { axes, circle, clamp, fmt, line, mount, path, power, rect, scale, tag, text } from "./kit.js";
+import { axes, circle, clamp, dot, fmt, framed, line, mount, path, power, rect, text } from "./kit.js";
+import { norm } from "./norm.js";
 
 const LAGS = 50;
 const LOW = -15; // the plot shows the norms from 10^LOW to 10^HIGH
 const HIGH = 9;
 const LIMIT = 3; // vanished below 10⁻³ at the largest lag, exploded above 10³
-
-const dot = (a, b) => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-};
 
 /** W_hh = ρ (A + α B). */
 export const weights = (A, B, rho, nonnormal) => A.map((row, i) => row.map((a, j) => rho * (a + nonnormal * B[i][j])));
@@ -18,34 +13,6 @@ export const weights = (A, B, rho, nonnormal) => A.map((row, i) => row.map((a, j
 export function states(W, Wxh, size, inputs) {
   let h = W.map(() => 0);
   return inputs.map((x) => (h = W.map((row, i) => Math.tanh(dot(row, h) + size * dot(Wxh[i], x)))));
-}
-
-/** The largest singular value: turn pairs of rows until all are orthogonal (one-sided Jacobi). */
-export function norm(M) {
-  const rows = M.map((row) => row.slice());
-  const squares = () => rows.map((row) => dot(row, row));
-  const enough = 1e-15 * squares().reduce((sum, square) => sum + square);
-  for (let sweep = 0, turned = true; turned && sweep < 20; sweep++) {
-    turned = false;
-    for (let p = 1; p < rows.length; p++)
-      for (let q = 0; q < p; q++) {
-        const a = rows[p];
-        const b = rows[q];
-        const both = dot(a, b);
-        if (Math.abs(both) <= enough) continue;
-        turned = true;
-        const half = (dot(b, b) - dot(a, a)) / (2 * both);
-        const tan = (half < 0 ? -1 : 1) / (Math.abs(half) + Math.sqrt(1 + half * half));
-        const cos = 1 / Math.sqrt(1 + tan * tan);
-        const sin = tan * cos;
-        for (let i = 0; i < a.length; i++) {
-          const old = a[i];
-          a[i] = cos * old - sin * b[i];
-          b[i] = sin * old + cos * b[i];
-        }
-      }
-  }
-  return Math.sqrt(Math.max(...squares()));
 }
 
 /** For each lag ‖J_T ⋯ J_{T−n+1}‖ and ∏ ‖J_t‖, with J_t = diag(1 − h_t²) W_hh. */
@@ -107,14 +74,11 @@ function view(ui) {
   });
 
   const plot = { x: [0, LAGS, [0, 10, 20, 30, 40, 50], t("back")], y: [LOW, HIGH, [-15, -12, -9, -6, -3, 0, 3, 6, 9], t("norm")] };
-  const right = 74;
-  const lags = ui.panel("plot", (w, height) => {
-    const a = axes(w, height, { ...plot, log: true, top: 30, right });
-    const inside = { x: a.left, y: a.top, width: a.right - a.left, height: a.bottom - a.top };
+  let a;
+  ui.panel("plot", (w, height) => {
+    a = axes(w, height, { ...plot, log: true, top: 30, right: 74 });
     const at = (values, k) => [a.x(k), a.y(Math.log10(values[k]))];
     const curves = lines.map(({ values, cls }) => path(values.map((_, k) => at(values, k)), cls)).reverse().join("");
-    // The curves end at the frame: a drawing inside the drawing, clipped.
-    const clipped = tag("svg", { ...inside, viewBox: Object.values(inside).map(Math.round).join(" "), style: "overflow:hidden" }, curves);
     const zones = [["explode", LIMIT, HIGH], ["neither", -LIMIT, LIMIT], ["vanish", LOW, -LIMIT]].map(([key, low, high]) => {
       const here = key === verdict(norms[LAGS]);
       const band = here ? rect(a.left, a.y(high), a.right - a.left, a.y(low) - a.y(high), "error", { "fill-opacity": "0.09" }) : "";
@@ -122,12 +86,12 @@ function view(ui) {
     });
     const x = a.x(s.lag);
     const y = clamp(a.y(Math.log10(norms[s.lag])), a.top, a.bottom);
-    return zones.join("") + a.svg + line(x, a.top, x, a.bottom, "axis") + clipped +
+    return zones.join("") + a.svg + line(x, a.top, x, a.bottom, "axis") + framed(a, curves) +
       rect(x - 14, a.top, 28, a.bottom - a.top, "", { "fill-opacity": "0", "data-drag": "lag" }) +
       circle(x, y, 8, "error handle", { "data-drag": "lag" });
   }, {
     height: () => 390, min: 400,
-    drag: (x) => ui.set({ lag: scale(46, lags.clientWidth - right, 0, LAGS)(x) }),
+    drag: (x) => ui.set({ lag: a.back.x(x) }),
   });
 
   const half = 92; // half a side of the complex plane in pixels, 1.9 in numbers

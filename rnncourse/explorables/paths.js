@@ -1,6 +1,5 @@
-import { arrow, circle, clamp, fmt, html, line, mount, tag, text } from "./kit.js";
+import { arrow, circle, clamp, dot, fmt, html, line, mount, tag, text } from "./kit.js";
 
-const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
 /** The row `row` M. */
 const through = (row, M) => M[0].map((_, j) => dot(row, M.map((entries) => entries[j])));
 const outer = (a, b) => a.map((u) => b.map((v) => u * v));

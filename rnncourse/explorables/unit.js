@@ -1,4 +1,4 @@
-import { axes, circle, fmt, line, mount, path, rect, scale, text } from "./kit.js";
+import { axes, circle, fmt, line, mount, path, rect, text } from "./kit.js";
 
 const STEPS = 40;
 export const PULSES = Array.from({ length: STEPS }, (_, i) => ({ 9: 1, 10: 1, 24: -1, 25: -1 })[i] ?? 0);
@@ -65,19 +65,20 @@ function view(ui) {
   const mark = (x, y, p) => circle(x, y, 5, p.kind === "stable" ? "hidden" : "hidden node");
   const handle = (x, y, what) => circle(x, y, 8, "error handle", { "data-drag": what });
 
-  const cobweb = ui.panel("cobweb", (w, height) => {
-    const a = axes(w, height, map);
+  let web, forks; // the axes as last drawn
+  ui.panel("cobweb", (w, height) => {
+    const a = (web = axes(w, height, map));
     const at = ([x, y]) => [a.x(x), a.y(y)];
     const curve = Array.from({ length: 81 }, (_, i) => -1 + i / 40).map((x) => at([x, Math.tanh(s.w * x + s.b)]));
-    const web = [[s.h0, s.h0]];
-    for (let k = 1; k <= s.steps; k++) web.push([h[k - 1], h[k]], [h[k], h[k]]);
+    const steps = [[s.h0, s.h0]];
+    for (let k = 1; k <= s.steps; k++) steps.push([h[k - 1], h[k]], [h[k], h[k]]);
     return a.svg + line(...at([-1, -1]), ...at([1, 1]), "axis dash") + path(curve, "hidden thick") +
-      path(web.map(at), "error") + points.map((p) => mark(...at([p.at, p.at]), p)).join("") +
+      path(steps.map(at), "error") + points.map((p) => mark(...at([p.at, p.at]), p)).join("") +
       handle(...at([s.h0, s.h0]), "h0");
-  }, { ...square, drag: (x) => ui.set({ h0: inverse(cobweb, map)(x) }) });
+  }, { ...square, drag: (x) => ui.set({ h0: web.back.x(x) }) });
 
-  const forks = ui.panel("fork", (w, height) => {
-    const a = axes(w, height, fork);
+  ui.panel("fork", (w, height) => {
+    const a = (forks = axes(w, height, fork));
     // A fixed point h = tanh(a) belongs to the weight (a − b) / h.
     const branch = Array.from({ length: 400 }, (_, i) => (i - 199.5) / 40)
       .map((z) => [(z - s.b) / Math.tanh(z), Math.tanh(z)])
@@ -90,7 +91,7 @@ function view(ui) {
       cycle.map(([x, y]) => circle(a.x(x), a.y(y), 1.5, "output")).join("") +
       line(a.x(s.w), a.top, a.x(s.w), a.bottom, "error") +
       points.map((p) => mark(a.x(s.w), a.y(p.at), p)).join("") + handle(a.x(s.w), a.bottom, "w");
-  }, { ...square, drag: (x) => ui.set({ w: inverse(forks, fork)(x) }) });
+  }, { ...square, drag: (x) => ui.set({ w: forks.back.x(x) }) });
 
   ui.panel("trace", (w, height) => {
     const a = axes(w, height, { x: [0, STEPS, [0, 10, 20, 30, 40], t("time")], y: [-1, 1, [-1, 0, 1], t("value")] });
@@ -111,9 +112,6 @@ function view(ui) {
     });
   };
 }
-
-/** From a place in a panel to a value on its x axis. */
-const inverse = (svg, { x }) => scale(46, svg.clientWidth - 10, x[0], x[1]);
 
 const explorable = { render: (context) => mount(context, view) };
 export default explorable;

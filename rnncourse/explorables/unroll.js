@@ -1,4 +1,4 @@
-import { arrow, axes, circle, fmt, html, line, mount, path, rect, scale, tag, text } from "./kit.js";
+import { arrow, axes, circle, dot, fmt, html, line, mount, path, rect, tag, text } from "./kit.js";
 
 const LONGEST = 12;
 const COLOR = { W_xh: "input", W_hh: "hidden", W_hy: "output" };
@@ -15,8 +15,6 @@ export function arrange(arrangement, T) {
     "encoder-decoder": [two, half, half + 1],
   }[arrangement];
 }
-
-const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
 
 /** [h, y]: the states h_0 … h_T and the outputs y_1 … y_T for the inputs x. */
 export function run(W, x) {
@@ -209,8 +207,9 @@ function view(ui) {
   }, { min: 230, height: () => 182, click: (what) => ui.set({ weight: what }) });
 
   const plot = { x: [1, LONGEST, [1, 3, 6, 9, 12], t("length")], y: [0, 66, [0, 20, 40, 60], t("parameters")] };
-  const growth = ui.panel("plot", (w, height) => {
-    const a = axes(w, height, plot);
+  let a;
+  ui.panel("plot", (w, height) => {
+    a = axes(w, height, plot);
     const need = (T) => {
       const [n, given, from] = arrange(s.arrangement, T);
       return [a.x(n), a.y(fixedWidth(W, given, n - from + 1))];
@@ -224,7 +223,7 @@ function view(ui) {
       (grows() ? text(ex, ey - 9, t("fixed"), "", "end") : text(ex + 10, ey + 5, t("fixed"), "", "start")) +
       circle(here, flat, 4.5, "hidden") + circle(...need(s.T), 4.5, "", { style: "fill:var(--ink)" }) +
       (grows() ? circle(here, a.bottom, 8, "hidden handle", { "data-drag": "T" }) : "");
-  }, { min: 300, height: () => 182, drag: (px) => ui.set({ T: scale(46, growth.clientWidth - 10, 1, LONGEST)(px) }) });
+  }, { min: 300, height: () => 182, drag: (px) => ui.set({ T: a.back.x(px) }) });
 
   for (const svg of [network, table]) {
     const point = (name) => name !== hover && ((hover = name), ui.redraw());

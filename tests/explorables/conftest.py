@@ -1,31 +1,20 @@
 """The explorables in a browser: their numbers beside Python's, and their twins."""
 
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
+from browsers import serving
 
 import rnncourse
 
 FOLDER = Path(rnncourse.__file__).parent / "explorables"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="session")
 def scripts():
     """The address under which the explorables' scripts are served."""
-    handler = partial(_Quiet, directory=str(FOLDER))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with serving(FOLDER) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

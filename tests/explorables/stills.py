@@ -3,9 +3,10 @@
 python tests/explorables/stills.py          writes rnncourse/explorables/stills/*.svg
 """
 
-import shutil
 import sys
 from pathlib import Path
+
+from browsers import launch
 
 from rnncourse import explorables
 from rnncourse.explorables.base import FOLDER, source, words
@@ -65,9 +66,9 @@ def main() -> int:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        found = next(filter(None, map(shutil.which, names)), play.chromium.executable_path)
-        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = launch(play)
+        if browser is None:
+            sys.exit("No browser is set up: `make browser` sets one up.")
         for cls in CLASSES:
             text = still(browser, cls)
             Path(FOLDER, "stills", f"{cls.name}.svg").write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
+from browsers import nudge
 from stills import CLASSES, still
 from traitlets import TraitError
 
@@ -15,6 +16,16 @@ from rnncourse.explorables import Activations, Carousel, GradientByLag, OneUnit,
 
 EACH = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
 LIMIT = 12_000  # bytes
+
+
+def page_with(browser, tmp_path, *figures):
+    path = tmp_path / "page.html"
+    twins = "".join(figure.to_html() for figure in figures)
+    path.write_text(f"<!doctype html><meta charset=utf-8>{twins}<p>the end", encoding="utf-8")
+    page = browser.new_page(viewport={"width": 780, "height": 900})
+    page.goto(path.as_uri())
+    page.wait_for_timeout(500)
+    return page
 
 
 def test_all_eight_are_there():
@@ -147,19 +158,11 @@ def test_the_catalogue_has_no_word_too_many_and_none_is_missing():
 
 @EACH
 def test_two_copies_on_a_page_do_not_disturb_each_other(cls, browser, tmp_path):
-    path = tmp_path / "two.html"
-    html = f"<!doctype html><meta charset=utf-8>{cls().to_html()}{cls().to_html()}"
-    path.write_text(html, encoding="utf-8")
-    page = browser.new_page()
-    page.goto(path.as_uri())
+    page = page_with(browser, tmp_path, cls(), cls())
     both = page.locator(".rnnx")
-    page.wait_for_timeout(400)
     assert both.count() == 2
-    slider = both.first.locator("input[type=range]:visible:enabled").first
     before = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
-    slider.focus()
-    at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
-    page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+    nudge(both.first.locator("input[type=range]:visible:enabled").first)
     page.wait_for_timeout(300)
     after = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
     assert after[0] != before[0]
@@ -174,16 +177,6 @@ def test_two_copies_on_a_page_do_not_disturb_each_other(cls, browser, tmp_path):
 def test_the_still_is_the_figure_in_its_first_state(cls, browser):
     saved = (base.FOLDER / "stills" / f"{cls.name}.svg").read_text(encoding="utf-8")
     assert saved == still(browser, cls), "`make stills` draws it again"
-
-
-def page_with(browser, tmp_path, *figures):
-    path = tmp_path / "page.html"
-    twins = "".join(figure.to_html() for figure in figures)
-    path.write_text(f"<!doctype html><meta charset=utf-8>{twins}<p>the end", encoding="utf-8")
-    page = browser.new_page(viewport={"width": 780, "height": 900})
-    page.goto(path.as_uri())
-    page.wait_for_timeout(500)
-    return page
 
 
 def test_every_choice_shows_on_a_page_of_several_figures(browser, tmp_path):

@@ -102,7 +102,7 @@ def test_the_page_computes_the_same_weights_and_norms(js):
     close = np.linalg.qr(rng.normal(size=(8, 8)))[0] + 1e-9 * rng.normal(size=(8, 8))
     matrices = [*here, tall, zero, flat, 1e-30 * flat, np.diag([1.0, 1, 0.5]), np.eye(8), close]
     expected = [jacobians.singular_values(M)[0] for M in matrices]
-    found = js("lag", "norm", [[M.tolist()] for M in matrices])
+    found = js("norm", "norm", [[M.tolist()] for M in matrices])
     assert np.allclose(found, expected, rtol=1e-13, atol=0)
 
 

@@ -4,12 +4,10 @@
 """
 
 import json
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
+from browsers import nudge, serving
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
@@ -26,19 +24,11 @@ PLACES = {
 PAGES = sorted(set(PLACES.values()))
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def addresses():
     """Where the site is, by the way of reading it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(SITE)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield {"http": f"http://127.0.0.1:{server.server_port}/", "file": SITE.as_uri() + "/"}
-    server.shutdown()
-    server.server_close()
+    with serving(SITE) as address:
+        yield {"http": address, "file": SITE.as_uri() + "/"}
 
 
 class Figure:
@@ -151,25 +141,18 @@ def test_every_control_answers_to_the_keyboard(figure):
         if not slider.is_visible() or slider.is_disabled():
             continue
         before, drawn = figure.state, figure.drawn()
-        slider.focus()
-        at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
-        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        nudge(slider)
         figure.settle()
         key = slider.get_attribute("name")
         assert figure.state != before, f"slider {key}"
         assert figure.drawn() != drawn, f"slider {key}"
-    for box in root.locator("input[type=checkbox]").all():
-        before = figure.reset()
-        box.focus()
-        page.keyboard.press("Space")
-        figure.settle()
-        assert figure.state != before
-    for radio in root.locator("input[type=radio]:checked").all():
-        before = figure.reset()
-        radio.focus()
-        page.keyboard.press("ArrowDown")
-        figure.settle()
-        assert figure.state != before
+    for kind, key in (("[type=checkbox]", "Space"), ("[type=radio]:checked", "ArrowDown")):
+        for box in root.locator(f"input{kind}").all():
+            before = figure.reset()
+            box.focus()
+            page.keyboard.press(key)
+            figure.settle()
+            assert figure.state != before
     index = 0
     while index < root.get_by_role("button").count():  # some come and go with what is chosen
         root.get_by_role("button").nth(index).focus()
@@ -242,10 +225,7 @@ def test_mouse_moves_sliders_and_handles(figure):
 
 def test_reset_and_link(figure, browser, addresses, way, name):
     default = figure.reset()
-    slider = figure.root.locator("input[type=range]:visible:enabled").last
-    slider.focus()
-    at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
-    figure.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+    nudge(figure.root.locator("input[type=range]:visible:enabled").last)
     figure.settle()
     changed = figure.state
     assert changed != default

@@ -1,0 +1,44 @@
+"""What drives the explorables in a browser: the browser, a server of files, a key on a slider."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+# For a browser in a container, quiet and alone.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+def launch(play: Any) -> Any:
+    """Start this machine's Chromium, or Playwright's own; return None if there is neither."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), play.chromium.executable_path)
+    if not Path(found).exists():
+        return None
+    return play.chromium.launch(executable_path=found, args=FLAGS)
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder, and give the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def nudge(slider: Any) -> None:
+    """Move a slider by one step with an arrow key, away from its end if it is there."""
+    slider.focus()
+    at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
+    slider.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
