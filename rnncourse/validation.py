@@ -77,9 +77,9 @@ def whole_numbers(
     bad = (array < low) | (array > high)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
+        place = f" at index {first}" if first else ""
         raise ValueError(
-            f"{name} holds {int(array[first])} at index {first}, expected whole numbers from "
-            f"{low} to {high}"
+            f"{name} holds {int(array[first])}{place}, expected whole numbers from {low} to {high}"
         )
     return array
 

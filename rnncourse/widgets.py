@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from .notebook import display_with_twin
+from .validation import require_number
 
 # The first picture, for readers without a kernel, is the output before the widget.
 HIDE_TWIN = (
@@ -74,8 +75,8 @@ class Live(ipw.VBox):
             self.message.value = ""
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
-        return f"live({self.draw.__name__}, {settings})"
+        settings = (f"{name}={value!r}" for name, value in self.values.items())
+        return f"live({', '.join([self.draw.__name__, *settings])})"
 
     def _ipython_display_(self) -> None:
         display_with_twin(self, {"image/png": base64.b64encode(self.picture.value).decode()})
@@ -100,8 +101,8 @@ def live(draw: Callable[..., Figure], **ranges: Sequence[Any]) -> Live:
     Raises
     ------
     TypeError, ValueError
-        A name that is no argument of `draw`; an argument without a default; a default outside of
-        its range; whatever `draw` itself raises.
+        A name that is no argument of `draw`; an argument without a default; a range of
+        another form; a default outside of its range; whatever `draw` itself raises.
 
     Examples
     --------
@@ -112,6 +113,8 @@ def live(draw: Callable[..., Figure], **ranges: Sequence[Any]) -> Live:
     >>> live(powers, factor=(0.5, 1.1, 0.05))
     live(powers, factor=0.9)
     """
+    if not callable(draw):
+        raise TypeError(f"draw is {draw!r}, expected a function that returns a Figure")
     arguments = inspect.signature(draw).parameters
     controls = {}
     for name, allowed in ranges.items():
@@ -134,8 +137,14 @@ def _control(name: str, start: Any, allowed: Sequence[Any]) -> Any:
         "layout": ipw.Layout(width="min(100%, 36em)"),
     }
     if isinstance(allowed, tuple):
-        if len(allowed) != 3:
-            raise ValueError(f"{name} has the range {allowed!r}, expected (low, high, step)")
+        try:
+            low, high, step = (require_number(name, n) for n in allowed)
+            good = low < high and step > 0
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            expected = "expected (low, high, step) with low < high and step > 0"
+            raise ValueError(f"{name} has the range {allowed!r}, {expected}")
         low, high, step = allowed
         if not low <= start <= high:
             raise ValueError(f"{name} starts at {start!r}, expected a number from {low} to {high}")
@@ -143,6 +152,10 @@ def _control(name: str, start: Any, allowed: Sequence[Any]) -> Any:
         slider = ipw.IntSlider if whole else ipw.FloatSlider
         digits = {} if whole else {"readout_format": ".4g"}
         return slider(value=start, min=low, max=high, step=step, **shown, **digits)
+    if isinstance(allowed, str) or not isinstance(allowed, Sequence) or not allowed:
+        raise ValueError(
+            f"{name} has the range {allowed!r}, expected (low, high, step) or a list of options"
+        )
     if start not in allowed:
         raise ValueError(f"{name} starts at {start!r}, expected one of {list(allowed)!r}")
     return ipw.SelectionSlider(value=start, options=list(allowed), **shown)

@@ -120,3 +120,19 @@ def test_weights_go_to_text_and_back(saved, tmp_path):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         characters.run(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: characters.one_hot(["né"]), "text has 'é' as character 2, expected one of"),
+        (lambda: characters.one_hot(["ad", "a"]), r"texts has the lengths \[1, 2\], expected"),
+        (lambda: characters.one_hot([]), r"texts has the lengths \[\], expected"),
+        (lambda: characters.inside("sun", "“"), "marks is '“', expected two characters"),
+        (lambda: characters.unpack("@@", {"W": (2,)}), "base64"),
+        (lambda: characters.separation(characters.saved().model(), "sun"), "on one side"),
+    ],
+)
+def test_bad_texts_are_refused_in_words(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

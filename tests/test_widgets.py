@@ -77,6 +77,11 @@ def test_the_twin_is_the_first_picture(tmp_path, monkeypatch):
         ({"size": (0, 1, 1)}, TypeError, "size is no argument of line, expected one of slope"),
         ({"slope": (2.0, 4.0, 0.5)}, ValueError, "slope starts at 1.0, expected a number from 2.0"),
         ({"slope": (0, 4)}, ValueError, r"slope has the range \(0, 4\), expected \(low, high"),
+        ({"slope": (0.0, 4.0, 0.0)}, ValueError, "slope has the range .*, expected .* step > 0"),
+        ({"slope": (4.0, 0.0, 0.5)}, ValueError, "slope has the range .*, expected .* low < high"),
+        ({"slope": ("a", "b", "c")}, ValueError, r"slope has the range .*, expected \(low, high"),
+        ({"slope": 5}, ValueError, "slope has the range 5, expected .* or a list of options"),
+        ({"slope": []}, ValueError, r"slope has the range \[\], expected .* or a list of options"),
         ({"slope": [2, 3]}, ValueError, r"slope starts at 1.0, expected one of \[2, 3\]"),
     ],
 )

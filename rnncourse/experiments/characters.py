@@ -111,17 +111,33 @@ def _sentence(rng: np.random.Generator) -> str:
 
 def inside(text: str, marks: str = "“”") -> NDArray[np.bool_]:
     """Return for each character whether, once it is read, one of the two `marks` stands open."""
+    if len(marks) != 2:
+        raise ValueError(f"marks is {marks!r}, expected two characters: one opens, one closes")
     change = [(c == marks[0]) - (c == marks[1]) for c in text]
     return np.cumsum(change) > 0
 
 
 def one_hot(texts: Sequence[str], alphabet: str = ALPHABET, dtype: DTypeLike = np.float64) -> Array:
-    """Return texts of one length as inputs (T, B, D), each character a 1 in its place."""
+    """Return texts of one length as inputs (T, B, D), each character a 1 in its place.
+
+    Raises
+    ------
+    ValueError
+        No text, texts of different lengths, or a character that is not in `alphabet`.
+    """
     return np.eye(len(alphabet), dtype=dtype)[_labels(texts, alphabet)]
 
 
 def _labels(texts: Sequence[str], alphabet: str = ALPHABET) -> NDArray[np.intp]:
+    lengths = sorted({len(text) for text in texts})
+    if len(lengths) != 1:
+        raise ValueError(f"texts has the lengths {lengths}, expected texts of one length")
     place = {c: i for i, c in enumerate(alphabet)}
+    for text in texts:
+        for step, c in enumerate(text, start=1):
+            if c not in place:
+                expected = f"expected one of {alphabet!r}"
+                raise ValueError(f"text has {c!r} as character {step}, {expected}")
     return np.array([[place[c] for c in text] for text in texts]).T
 
 
@@ -202,8 +218,10 @@ def separation(model: Model, text: str, marks: str = "“”") -> Array:
     """
     _, _, trace = model.layer.forward(one_hot([text], dtype=model.layer.dtype))
     memory = np.tanh(trace.c[:, 0].astype(np.float64))
-    H = memory.shape[1]
-    return np.corrcoef(memory.T, inside(text, marks))[H, :H]
+    H, within = memory.shape[1], inside(text, marks)
+    if within.all() or not within.any():
+        raise ValueError("text is all on one side of the marks, expected characters on both")
+    return np.corrcoef(memory.T, within)[H, :H]
 
 
 def _data(texts: Sequence[str]) -> tuple[Array, NDArray[np.intp]]:
@@ -222,7 +240,7 @@ def pack(params: Mapping[str, Array]) -> str:
 
 def unpack(text: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
     """Return the parameters in `text` by name, in float64: the inverse of `pack`."""
-    flat = np.frombuffer(base64.b64decode(text), "<f4").astype(np.float64)
+    flat = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float64)
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
     if len(flat) != ends[-1]:
         raise ValueError(f"text holds {len(flat)} numbers, expected {ends[-1]}")

@@ -10,7 +10,7 @@ from ..model import Model
 from ..nonlinear import softmax
 from ..readout import Readout
 from ..rnn import RNN
-from ..validation import Array
+from ..validation import Array, require_choice, whole_numbers
 from .base import Choice, Explorable, Number
 
 MAX_UNITS, MAX_LENGTH = 64, 400
@@ -54,6 +54,9 @@ def gradient_back(model: Model, x: Array, position: int, unit: int, part: str) -
     (t,) Euclidean norms, each of a vector with an entry for every character of the alphabet
     """
     layer = model.layer
+    whole_numbers("position", position, (), 1, len(x))
+    whole_numbers("unit", unit, (), 1, layer.hidden_size)
+    require_choice("part", part, ("c", "h") if isinstance(layer, LSTM) else ("h",))
     h, state, trace = layer.forward(x[:position, None])
     this_unit = np.zeros((1, layer.hidden_size))
     this_unit[0, unit - 1] = 1
@@ -156,7 +159,7 @@ class Activations(Explorable):
             model, alphabet = characters.saved().model(), characters.ALPHABET
             text = characters.TEXT if text is None else text
         self.model, self.alphabet = _rounded(model), _alphabet(alphabet, model)
-        self.text = _text(text, self.alphabet)
+        self.text = _text(text)
         self.x = characters.one_hot([self.text], self.alphabet)[:, 0]
         self.parts = ("c", "h") if isinstance(model.layer, LSTM) else ("h",)
         self.sizes = {"unit": model.layer.hidden_size, "position": len(self.text)}
@@ -223,12 +226,9 @@ def _alphabet(alphabet: str | None, model: Model) -> str:
     return alphabet
 
 
-def _text(text: str | None, alphabet: str) -> str:
+def _text(text: str | None) -> str:
     if not isinstance(text, str):
         raise TypeError(f"text is {text!r}, expected a str")
     if not 2 <= len(text) <= MAX_LENGTH:
         raise ValueError(f"text has {len(text)} characters, expected 2 to {MAX_LENGTH}")
-    for place, c in enumerate(text, start=1):
-        if c not in alphabet:
-            raise ValueError(f"text has {c!r} as character {place}, expected one of {alphabet!r}")
     return text

@@ -86,8 +86,10 @@ class Numbers(_Value):
     def validate(self, obj: Any, value: Any) -> tuple[float, ...]:
         """Return `value` as a tuple; raise ``TraitError`` unless it is allowed."""
         sizes = str(self.min) if self.min == self.max else f"{self.min} to {self.max}"
-        listed = isinstance(value, Sequence | np.ndarray) and np.ndim(value) == 1
-        if isinstance(value, str | bytes) or not listed:
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        if not listed or any(isinstance(entry, Sequence) for entry in value):
             raise self.refuse(value, f"a list of {sizes} numbers")
         if not self.min <= len(value) <= self.max:
             raise self.refuse(value, f"{sizes} numbers, not {len(value)}")

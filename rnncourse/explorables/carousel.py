@@ -11,7 +11,7 @@ import numpy as np
 from .. import jacobians as jac
 from ..lstm import GATES, LSTM
 from ..rnn import RNN
-from ..validation import Array
+from ..validation import Array, real_array
 from .base import Explorable, Number, Numbers
 
 STEPS, INPUTS, UNITS = 40, 2, 4
@@ -74,6 +74,9 @@ def step_jacobians(b_f: float, gain: float, gates: Sequence[float]) -> Array:
 
 
 def _run(b_f: float, gain: float, gates: Sequence[float]) -> tuple[dict[str, Array], Array]:
+    gates = real_array("gates", gates, (STEPS,), np.float64).tolist()
+    if max(gates) > 1:
+        raise ValueError(f"gates holds {max(gates)}, expected numbers up to 1")
     state, traces, jacobians = None, [], []
     for x_t, gate in zip(X[:, None], gates, strict=True):
         layer = lstm(b_f, gain, gate)

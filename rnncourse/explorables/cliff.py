@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from .. import equations as eq
 from ..nonlinear import sigmoid
-from ..validation import Array
+from ..validation import Array, require_number, require_positive
 from .base import Explorable, Number
 
 STEPS = 50
@@ -48,7 +48,10 @@ def descend(w: float, b: float, learning_rate: float, max_norm: float = math.inf
     -------
     path : (201, 4), w, b, E and ‖g‖ (before clipping), at the start and after each update
     """
-    place, path = np.array([w, b], float), []
+    require_positive("learning_rate", learning_rate)
+    if max_norm != math.inf:
+        require_positive("max_norm", max_norm)
+    place, path = np.array([require_number("w", w), require_number("b", b)]), []
     for _ in range(UPDATES + 1):
         error, g = cliff(*place)
         norm = np.linalg.norm(g)

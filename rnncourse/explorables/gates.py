@@ -1,11 +1,10 @@
 """One LSTM cell, operation by operation: its gates are valves, and a signal works them."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import equations as eq
-from ..validation import Array
+from ..validation import Array, real_array
 from .base import Explorable, Number, Numbers
 
 # Chapter 4, by hand: write, hold, read out, overwrite, forget. A sixth step reads what is left.
@@ -32,9 +31,7 @@ def cell(b_f: float, b_i: float, b_o: float) -> dict[str, tuple[Array, Array, Ar
     }
 
 
-def run(
-    v: Sequence[float], s: Sequence[float], b_f: float, b_i: float, b_o: float
-) -> list[dict[str, float]]:
+def run(v: ArrayLike, s: ArrayLike, b_f: float, b_i: float, b_o: float) -> list[dict[str, float]]:
     """Return f, i, o, g, c and h of every step for x_t = (v_t, s_t), from c_0 = h_0 = 0.
 
     The equations are eq-forget, eq-input, eq-output-gate, eq-candidate, eq-cell and eq-lstm-hidden.
@@ -42,6 +39,8 @@ def run(
     belongs to step t; entry 0 has c and h alone. The gates f, i and o are from 0 to 1, g and h
     from −1 to 1.
     """
+    v = real_array("v", v, ("T",), np.float64)
+    s = real_array("s", s, v.shape, np.float64)
     W = cell(b_f, b_i, b_o)
     c: Array = np.zeros(1)
     h: Array = np.zeros(1)

@@ -12,7 +12,7 @@ import numpy as np
 from .. import jacobians
 from ..initializers import orthogonal
 from ..rnn import RNN
-from ..validation import Array
+from ..validation import Array, require_number
 from .base import Choice, Explorable, Number
 
 H, D_IN, LAGS = 8, 4, 50
@@ -60,6 +60,10 @@ def layer(rho: float, scale: float, nonnormal: float, network: int = 1) -> RNN:
     nonnormal : α, from 0
     network : 1, 2 or 3
     """
+    for name, value in {"rho": rho, "scale": scale, "nonnormal": nonnormal}.items():
+        require_number(name, value)
+    if network not in NETWORKS:
+        raise ValueError(f"network is {network!r}, expected 1, 2 or 3")
     parts = NETWORKS[network]
     rnn = RNN(D_IN, H, rng=np.random.default_rng(0))
     W_hh = rho * (parts.A + nonnormal * parts.B)

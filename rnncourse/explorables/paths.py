@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import bptt
 from .. import equations as eq
-from ..validation import Array
+from ..validation import Array, require_choice, whole_numbers
 from .base import Choice, Explorable, Number
 
 # The network of chapter 2: H = 2, D = 1, O = 1.
@@ -24,6 +24,7 @@ H0 = np.array([0.2, -0.1])
 TARGETS = np.array([[0.5], [0.2], [-0.6]])
 # The errors that can be chosen, as the steps that count, newest first.
 STEPS = {"E1": (1,), "E2": (2,), "E3": (3,), "E": (3, 2, 1)}
+USED = ("W_hh", "W_xh")  # the weights that can be chosen
 EPSILON = 1e-5
 
 
@@ -69,8 +70,10 @@ def sweep(net: Mapping[str, Array], x: ArrayLike, weight: str, steps: Sequence[i
 
     By eq-delta-y, eq-delta-h, eq-delta-a and eq-bptt-sums. Parameters as for `walks`.
     """
+    require_choice("weight", weight, USED)
     h, y = bptt.forward(net, x, H0)
     x = np.asarray(x, np.float64)
+    whole_numbers("steps", steps, ("n",), 1, len(x))
     W_hh, W_hy = net["W_hh"], net["W_hy"]
     delta_a: Array = np.zeros(len(W_hh))
     nothing = np.zeros(len(W_hy))
@@ -100,7 +103,8 @@ def measured(net: Mapping[str, Array], x: ArrayLike, weight: str, steps: Sequenc
         _, y = bptt.forward({**net, weight: W}, x, H0)
         return sum(eq.squared_error(y[t - 1], TARGETS[t - 1]) for t in steps)
 
-    W = net[weight]
+    W = net[require_choice("weight", weight, USED)]
+    whole_numbers("steps", steps, ("n",), 1, len(np.asarray(x)))
     result = np.zeros_like(W)
     for index in np.ndindex(W.shape):
         bump = np.zeros_like(W)
@@ -119,7 +123,7 @@ class Paths(Explorable):
     name = "paths"
     way = Choice("paths", ["paths", "recursion"])
     error = Choice("E3", ["E1", "E2", "E3", "E"])
-    weight = Choice("W_hh", ["W_hh", "W_xh"])
+    weight = Choice("W_hh", USED)
     x1 = Number(1.0, -2.0, 2.0, 0.1)
     x2 = Number(0.5, -2.0, 2.0, 0.1)
     x3 = Number(-0.5, -2.0, 2.0, 0.1)

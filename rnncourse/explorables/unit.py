@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+from ..validation import require_number
 from .base import Explorable, Number
 
 # Two pulses: up at steps 10 and 11, down at steps 25 and 26.
@@ -12,6 +13,8 @@ PULSES = [1.0 if t in (10, 11) else -1.0 if t in (25, 26) else 0.0 for t in rang
 
 def trajectory(w: float, u: float, b: float, h0: float) -> list[float]:
     """Return h_0 … h_40 of eq-one-unit with the input u x_t added, x_t from `PULSES`."""
+    for name, value in {"w": w, "u": u, "b": b, "h0": h0}.items():
+        require_number(name, value)
     h = [h0]
     for x_t in PULSES:
         h.append(math.tanh(w * h[-1] + u * x_t + b))
@@ -24,6 +27,8 @@ def fixed_points(w: float, b: float) -> list[float]:
     Between −1, the turning points of w h + b − artanh h at h = ±√(1 − 1/w), and 1, the gap
     tanh(w h + b) − h changes its sign at most once: halving each interval finds them all.
     """
+    require_number("w", w)
+    require_number("b", b)
     ends = [-1.0, 1.0]
     if w > 1:
         turn = math.sqrt(1 - 1 / w)

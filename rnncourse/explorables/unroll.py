@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import equations as eq
-from ..validation import Array
+from ..validation import Array, real_array, require_choice, require_size
 from .base import Choice, Explorable, Number, Numbers, Truth
 
 WEIGHTS: dict[str, Array] = {
@@ -31,7 +31,8 @@ def arrange(arrangement: str, T: int) -> tuple[int, int, int]:
     `first` … `steps`. One-to-one has one step whatever T is, the encoder-decoder at least two:
     one network with a mask, which reads in the first half and answers in the second.
     """
-    two = max(T, 2)
+    require_choice("arrangement", arrangement, ARRANGEMENTS)
+    two = max(require_size("T", T), 2)
     half = -(-two // 2)
     return {
         "one-to-one": (1, 1, 1),
@@ -49,7 +50,7 @@ def run(weights: Mapping[str, Array], x: Sequence[float]) -> tuple[Array, Array]
     """
     W_xh, W_hh, b_h, W_hy, b_y = (weights[k] for k in ("W_xh", "W_hh", "b_h", "W_hy", "b_y"))
     h: list[Array] = [np.zeros(len(b_h))]
-    for x_t in x:
+    for x_t in real_array("x", x, ("T",), np.float64):
         h.append(eq.hidden_state(np.array([x_t]), h[-1], W_xh, W_hh, b_h))
     return np.array(h), np.array([eq.output(h_t, W_hy, b_y)[0] for h_t in h[1:]])
 
