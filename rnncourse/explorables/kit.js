@@ -265,6 +265,7 @@ export function mount({ model, el }, view) {
   model.on("change", schedule);
   root.explorable = ui; // for whoever drives the page from outside
   schedule();
+  redraw(); // the controls are right before the first frame
   return () => {
     halt();
     clearTimeout(speak);

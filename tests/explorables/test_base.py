@@ -259,3 +259,23 @@ def test_side_by_side_each_has_room(browser, tmp_path):
     page.wait_for_timeout(400)
     assert all(one.bounding_box()["width"] > 300 for one in page.locator(".rnnx").all())
     page.close()
+
+
+@EACH
+def test_the_controls_are_right_before_the_first_frame(cls, browser, tmp_path):
+    path = tmp_path / "early.html"
+    # No frame ever comes on this page.
+    early = "<script>requestAnimationFrame = () => 1</script>"
+    page_text = f"<!doctype html><meta charset=utf-8>{early}{cls().to_html()}"
+    path.write_text(page_text, encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    sliders = page.evaluate("""() => {
+      const { root, state } = document.querySelector(".rnnx").explorable;
+      return [...root.querySelectorAll("input[type=range]")]
+        .filter((input) => typeof state[input.name] === "number")
+        .map((input) => [Number(input.value), state[input.name]]);
+    }""")
+    assert sliders
+    assert all(shown == pytest.approx(held) for shown, held in sliders)
+    page.close()
