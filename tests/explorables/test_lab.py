@@ -1,6 +1,7 @@
 """In a real JupyterLab: Python and the page set each other; without a kernel the twin is there."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,7 +35,9 @@ def lab(tmp_path_factory):
     environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home)}
     environment |= {"IPYTHONDIR": str(home), "JUPYTER_RUNTIME_DIR": str(home), "HOME": str(home)}
     with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
     address = f"http://127.0.0.1:{port}/"
     for _ in range(120):
         try:
@@ -43,11 +46,16 @@ def lab(tmp_path_factory):
         except OSError:
             time.sleep(0.5)
     else:
-        server.kill()
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
         pytest.fail("JupyterLab did not start:\n" + (home / "log").read_text())
     yield address, folder
     server.terminate()
-    server.wait(20)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:  # it waits for its kernels, which a busy machine delays
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 class Notebook:
