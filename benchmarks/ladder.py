@@ -10,7 +10,7 @@ package's own layer. What a rung saves over the rung before is what its idea is 
     python benchmarks/ladder.py packed 100 20 8 64        milliseconds for a step, the median
 
 Every rung computes the same numbers, by the same equations (eq-forget … eq-lstm-sums, listed in
-`rnncourse.lstm`), from initial states of zero.
+`rnncourse.layers.lstm`), from initial states of zero.
 
 Time each rung in a process of its own: memory that one rung has left behind spares the next one the
 cost of getting it from the system, and that cost can be most of what the last rung saves.

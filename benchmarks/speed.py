@@ -78,7 +78,7 @@ def products(kind: str, size: Size) -> Callable[[], object]:
     z = rng.normal(size=(T, N, B)).astype(np.float32)
     a = rng.normal(size=(T, R, B)).astype(np.float32)
     for_h, for_a = np.empty((H, B), np.float32), np.empty((R, B), np.float32)
-    columns = B * min(T, max(1, rnncourse.packed.COLUMNS // B))
+    columns = B * min(T, max(1, rnncourse.layers.packed.COLUMNS // B))
     blocks = np.full(-(-T * B // columns), columns)
     blocks[-1] = T * B - blocks[:-1].sum()
     a_block = rng.normal(size=(R, columns)).astype(np.float32)

@@ -6,18 +6,37 @@ and `Model` are the same equations over batches; `bptt` takes the chain rule apa
 Arrays are time-major: inputs (T, B, D), hidden states (T, B, H).
 """
 
-from . import bptt, datasets, equations, initializers, interop, jacobians, tasks
-from .checkpoint import load_checkpoint, save_checkpoint
-from .gradients import check_gradients, clip_by_global_norm, clip_by_value, global_norm
-from .history import History
-from .lstm import LSTM
+from . import equations, interop
+from .data import datasets, tasks
+from .gradients import (
+    bptt,
+    check_gradients,
+    clip_by_global_norm,
+    clip_by_value,
+    global_norm,
+    jacobians,
+)
+from .layers import (
+    LSTM,
+    RNN,
+    Readout,
+    Stack,
+    initializers,
+    softmax_cross_entropy,
+    squared_error,
+)
 from .model import Model
 from .nonlinear import log_softmax, sigmoid, softmax
-from .optim import SGD, Adam, RMSprop
-from .readout import Readout, softmax_cross_entropy, squared_error
-from .rnn import RNN
-from .stack import Stack
-from .training import TrainingDiverged, fit
+from .training import (
+    SGD,
+    Adam,
+    History,
+    RMSprop,
+    TrainingDiverged,
+    fit,
+    load_checkpoint,
+    save_checkpoint,
+)
 from .validation import NotFiniteError
 
 __version__ = "0.1.0"

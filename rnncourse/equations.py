@@ -5,8 +5,8 @@ One sequence, one step, no batch.
 Vectors are 1-D arrays and stand for the columns of the text: ``W @ h`` is W h, ``W.T @ d`` is
 Wᵀ d and ``np.outer(d, h)`` is d hᵀ. Sizes: D input, H hidden, O output. Each function names the
 label of its equation in the book. The functions do not check their arguments, so that each one
-reads like the line above it in the chapter; `rnncourse.rnn`, `rnncourse.lstm` and
-`rnncourse.readout` do.
+reads like the line above it in the chapter; the layers in `rnncourse.layers.rnn`,
+`rnncourse.layers.lstm` and `rnncourse.layers.readout` do.
 """
 
 import functools

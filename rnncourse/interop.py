@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .lstm import LSTM
-from .rnn import RNN
-from .stack import Stack
+from .layers.lstm import LSTM
+from .layers.rnn import RNN
+from .layers.stack import Stack
 from .validation import Array, fitting_params, real_array
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .layers.readout import Readout, softmax_cross_entropy, squared_error
 from .nonlinear import softmax
-from .readout import Readout, softmax_cross_entropy, squared_error
 from .validation import (
     Array,
     Params,

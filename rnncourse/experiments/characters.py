@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..checkpoint import replacing
-from ..lstm import LSTM
+from ..layers.lstm import LSTM
+from ..layers.readout import Readout
 from ..model import Model
-from ..optim import Adam
-from ..readout import Readout
-from ..training import fit
+from ..training.checkpoint import replacing
+from ..training.fit import fit
+from ..training.optim import Adam
 from ..validation import Array, require_size
 
 ALPHABET = " .“”()[]adehinorstuw"

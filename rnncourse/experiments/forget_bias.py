@@ -1,8 +1,9 @@
 """How the forget gate's first bias decides what an LSTM can learn to remember.
 
-An LSTM with 16 units learns the temporal order of two symbols (`rnncourse.tasks.temporal_order`),
-with its forget bias started at 0, 1, 3 or 6 and sequences of 20, 50 or 100 steps. It has to hold
-the first symbol for 75 to 89 percent of the length and the second for 35 to 49 percent.
+An LSTM with 16 units learns the temporal order of two symbols
+(`rnncourse.data.tasks.temporal_order`), with its forget bias started at 0, 1, 3 or 6 and sequences
+of 20, 50 or 100 steps. It has to hold the first symbol for 75 to 89 percent of the length and the
+second for 35 to 49 percent.
 
 ``python -m rnncourse.experiments.forget_bias results.json`` repeats all 120 runs. It writes each
 result as it comes, and goes on where it was stopped.
@@ -20,14 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checkpoint import replacing
-from ..gradients import clip_by_global_norm
-from ..lstm import LSTM
+from ..data.tasks import temporal_order
+from ..gradients.check import clip_by_global_norm
+from ..layers.lstm import LSTM
+from ..layers.readout import Readout
 from ..model import Model
-from ..optim import Adam
-from ..progress import ProgressBar
-from ..readout import Readout
-from ..tasks import temporal_order
+from ..training.checkpoint import replacing
+from ..training.optim import Adam
+from ..training.progress import ProgressBar
 from ..validation import require_size
 
 LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3, 6), range(10)

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from ..experiments import characters
-from ..lstm import LSTM
+from ..layers.lstm import LSTM
+from ..layers.readout import Readout
+from ..layers.rnn import RNN
 from ..model import Model
 from ..nonlinear import softmax
-from ..readout import Readout
-from ..rnn import RNN
 from ..validation import Array, require_choice, whole_numbers
 from .base import Choice, Explorable, Number
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import jacobians as jac
-from ..lstm import GATES, LSTM
-from ..rnn import RNN
+from ..gradients import jacobians as jac
+from ..layers.lstm import GATES, LSTM
+from ..layers.rnn import RNN
 from ..validation import Array, real_array
 from .base import Explorable, Number, Numbers
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import jacobians
-from ..initializers import orthogonal
-from ..rnn import RNN
+from ..gradients import jacobians
+from ..layers.initializers import orthogonal
+from ..layers.rnn import RNN
 from ..validation import Array, require_number
 from .base import Choice, Explorable, Number
 

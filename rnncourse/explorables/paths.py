@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import bptt
 from .. import equations as eq
+from ..gradients import bptt
 from ..validation import Array, require_choice, whole_numbers
 from .base import Choice, Explorable, Number
 

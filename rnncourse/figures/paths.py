@@ -90,7 +90,7 @@ def kept_paths(steps: int, cuts: Mapping[str, tuple[int, int]]) -> Figure:
     steps : int from 1
         Length T of the sequence.
     cuts : mapping from a panel's title to (every, back)
-        As for `rnncourse.bptt.truncated_bptt`.
+        As for `rnncourse.gradients.bptt.truncated_bptt`.
 
     Raises
     ------

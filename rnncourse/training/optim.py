@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .validation import Array, Params, require_fraction, require_positive, require_shape
+from ..validation import Array, Params, require_fraction, require_positive, require_shape
 
 
 class Optimizer:

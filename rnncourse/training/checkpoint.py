@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model import Model
+from ..validation import copy_params, fitting_params, require_shape
 from .history import History
-from .model import Model
 from .optim import Optimizer
-from .validation import copy_params, fitting_params, require_shape
 
 FORMAT = "rnncourse checkpoint 1"
 

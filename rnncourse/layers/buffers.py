@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .validation import Array
+from ..validation import Array
 
 IDLE = 4  # as many blocks are kept at most
 

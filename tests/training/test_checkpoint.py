@@ -25,7 +25,7 @@ from rnncourse import (
     load_checkpoint,
     save_checkpoint,
 )
-from rnncourse.checkpoint import load_arrays, save_arrays
+from rnncourse.training.checkpoint import load_arrays, save_arrays
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from rnncourse import (
     fit,
     global_norm,
 )
+from rnncourse.training.fit import _Batches
 
 KINDS = {
     "SGD": lambda: SGD(0.3),
@@ -264,7 +265,7 @@ def test_the_best_epoch_is_the_lowest_of_all(monkeypatch):
     p, twin = (make_problem(np.random.default_rng(7)) for _ in range(2))
     run(twin, epochs=2)
     measured = iter([0.0, 0.0, 3.0, 1.0, 2.0, 1.5, 1.25])  # two checks, then epochs 1 to 5
-    monkeypatch.setattr("rnncourse.training._Batches.loss", lambda self: next(measured))
+    monkeypatch.setattr(_Batches, "loss", lambda self: next(measured))
     history = run(p, epochs=9, validation=held_out(), patience=3)
     assert (history.best_epoch, history.epochs) == (2, 5)
     assert_same(p.model, weights(twin.model))
@@ -626,7 +627,7 @@ def shown(monkeypatch):
         def advance(self, note=""):
             calls.append(note[:4])
 
-    monkeypatch.setattr("rnncourse.training.ProgressBar", Bar)
+    monkeypatch.setitem(fit.__globals__, "ProgressBar", Bar)
     return calls
 
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from rnncourse import figures
 
-SAVED = Path(__file__).parents[1] / "benchmarks" / "results.json"
+SAVED = Path(__file__).parents[2] / "benchmarks" / "results.json"
 SIZES = [[25, 1, 64, 100], [100, 20, 2, 32], [784, 100, 1, 100]]
 RATIOS = {
     ("RNN", 1): [0.5, 0.6, 0.7],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .validation import Array, Params, require_positive, require_rng, require_shape, require_size
+from ..validation import Array, Params, require_positive, require_rng, require_shape, require_size
 
 
 @dataclass(frozen=True)

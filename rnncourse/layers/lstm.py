@@ -17,8 +17,8 @@ Equations (labels as in the book), for each step t, each sequence, and each gate
                          db_h,q = Σ δ^{a_q}
 
 The four gates are stacked in the order i, f, g, o, PyTorch's, into one packed matrix of 4H rows
-(`rnncourse.packed`), so that a step is one product. The page "How fast is it, and why" of the book
-explains the rest of what is done for speed.
+(`rnncourse.layers.packed`), so that a step is one product. The page "How fast is it, and why" of
+the book explains the rest of what is done for speed.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,7 @@ import numpy as np
 from numpy import add, multiply, subtract, tanh
 from numpy.typing import ArrayLike, DTypeLike
 
-from .packed import PackedLayer, PackedTrace, WayBack
-from .validation import (
+from ..validation import (
     Array,
     Params,
     incoming,
@@ -39,6 +38,7 @@ from .validation import (
     require_trace,
     sequences,
 )
+from .packed import PackedLayer, PackedTrace, WayBack
 
 GATES = ("i", "f", "g", "o")  # as stacked in the weights
 GATES_IN_PASS = ("i", "f", "o", "g")  # as stacked in a pass: the three sigmoids are neighbours

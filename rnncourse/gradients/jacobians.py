@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .model import Layer, Model
-from .validation import Array, real_array, require_finite
+from ..model import Layer, Model
+from ..validation import Array, real_array, require_finite
 
 # ---------------------------------------------------------------- a matrix
 

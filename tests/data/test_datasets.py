@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnncourse.datasets import sunspots
+from rnncourse.data.datasets import sunspots
 
 
 def test_sunspots_are_whole():

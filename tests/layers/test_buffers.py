@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from rnncourse import LSTM, RNN, Adam, Model, NotFiniteError, Readout, fit
-from rnncourse.buffers import IDLE, Buffers
+from rnncourse.layers.buffers import IDLE, Buffers
 
 each_layer = pytest.mark.parametrize("kind", LAYERS)
 SINGLE = np.dtype(np.float32)

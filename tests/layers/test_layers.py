@@ -410,7 +410,7 @@ def test_a_trace_of_another_kind_or_dtype_is_refused(rng, kind):
     x = np.ones((3, 2, layer.input_size))
     h, _, trace = layer.forward(x)
     with pytest.raises(
-        TypeError, match=rf"^trace is a rnncourse\.{kind.lower()}\.Trace, expected the "
+        TypeError, match=rf"^trace is a rnncourse\.layers\.{kind.lower()}\.Trace, expected the "
     ):
         make_layer(other, rng=rng).backward(trace, h)
     with pytest.raises(TypeError, match=r"^trace is a numpy\.ndarray, expected the "):

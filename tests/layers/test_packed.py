@@ -4,10 +4,11 @@ import pytest
 from helpers import LAYERS, assert_close, complex_steps, percent
 from hypothesis import given
 from hypothesis import strategies as st
+from layers.test_layers import make_run, runs
 from numpy.testing import assert_array_equal
-from test_layers import make_run, runs
 
-from rnncourse import LSTM, RNN, packed
+from rnncourse import LSTM, RNN
+from rnncourse.layers import packed
 
 each_layer = pytest.mark.parametrize("kind", LAYERS)
 

@@ -7,8 +7,8 @@ Equations (labels as in the book), for each step t and each sequence of the batc
     eq-delta-a     δ^a_t = (1 − h_t²) ⊙ δ^h_t
     eq-bptt-sums   dW_hh = Σ δ^a_t h_{t-1}ᵀ,  dW_xh = Σ δ^a_t x_tᵀ,  db_h = Σ δ^a_t
 
-The three parameters live side by side in one packed matrix (`rnncourse.packed`), so that a step is
-one product.
+The three parameters live side by side in one packed matrix (`rnncourse.layers.packed`), so that a
+step is one product.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..validation import Array, incoming, real_array, require_trace, sequences
 from .packed import PackedLayer, PackedTrace, WayBack
-from .validation import Array, incoming, real_array, require_trace, sequences
 
 
 @dataclass(frozen=True, eq=False, slots=True)

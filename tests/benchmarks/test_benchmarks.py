@@ -9,7 +9,7 @@ import bench
 import memory
 import speed
 
-from rnncourse.packed import COLUMNS
+from rnncourse.layers.packed import COLUMNS
 
 each_kind = pytest.mark.parametrize("kind", ["RNN", "LSTM"])
 SIZE = (5, 3, 2, 4)

@@ -7,7 +7,7 @@ arrays are float64 and time-major.
 import numpy as np
 from numpy.typing import NDArray
 
-from .validation import Array, require_rng, require_size
+from ..validation import Array, require_rng, require_size
 
 TEMPORAL_ORDER_SYMBOLS = ("a", "b", "c", "d", "X", "Y", "E", "B")
 TEMPORAL_ORDER_CLASSES = ("XX", "XY", "YX", "YY")

@@ -6,7 +6,7 @@ for one gate of an LSTM ``lstm.gate("g")["W_hh"][:] = orthogonal(H, rng=rng)``.
 
 import numpy as np
 
-from .validation import Array, require_positive, require_rng, require_size
+from ..validation import Array, require_positive, require_rng, require_size
 
 
 def gaussian(size: int, *, gain: float = 1.0, rng: np.random.Generator) -> Array:

@@ -6,7 +6,7 @@ from helpers import assert_close
 from numpy.testing import assert_allclose, assert_array_equal
 
 from rnncourse import RNN, initializers
-from rnncourse.initializers import gaussian, identity, orthogonal
+from rnncourse.layers.initializers import gaussian, identity, orthogonal
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.3, 2.5])

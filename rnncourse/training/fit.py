@@ -8,13 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .checkpoint import load_checkpoint, save_checkpoint
-from .gradients import clip_by_global_norm, global_norm
-from .history import History
-from .model import Model
-from .optim import Optimizer
-from .progress import ProgressBar
-from .validation import (
+from ..gradients.check import clip_by_global_norm, global_norm
+from ..model import Model
+from ..validation import (
     NotFiniteError,
     boolean_array,
     copy_params,
@@ -26,6 +22,10 @@ from .validation import (
     require_size,
     whole_numbers,
 )
+from .checkpoint import load_checkpoint, save_checkpoint
+from .history import History
+from .optim import Optimizer
+from .progress import ProgressBar
 
 
 class TrainingDiverged(FloatingPointError):

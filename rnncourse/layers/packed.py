@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .buffers import Buffers
-from .validation import (
+from ..validation import (
     Array,
     Params,
     copy_params,
@@ -26,6 +25,7 @@ from .validation import (
     require_rng,
     require_size,
 )
+from .buffers import Buffers
 
 COLUMNS = 1024  # of a block of steps; any number from 256 to 2048 is about as fast
 

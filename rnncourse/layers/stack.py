@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..validation import Array, Params, copy_params
 from .lstm import LSTM
 from .rnn import RNN
-from .validation import Array, Params, copy_params
 
 
 class Stack:

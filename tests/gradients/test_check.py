@@ -6,7 +6,7 @@ from helpers import make_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 from rnncourse import check_gradients, clip_by_global_norm, clip_by_value, global_norm
-from rnncourse.gradients import Entry, GradientReport
+from rnncourse.gradients.check import Entry, GradientReport
 
 # ---------------------------------------------------------------- check_gradients
 

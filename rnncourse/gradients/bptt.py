@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import equations as eq
-from .validation import (
+from .. import equations as eq
+from ..validation import (
     Array,
     real_array,
     require_choice,

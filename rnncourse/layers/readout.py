@@ -13,8 +13,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .nonlinear import log_softmax
-from .validation import (
+from ..nonlinear import log_softmax
+from ..validation import (
     Array,
     Params,
     boolean_array,

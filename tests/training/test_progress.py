@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import rnncourse.progress
-from rnncourse.progress import ProgressBar
+import rnncourse.training.progress
+from rnncourse.training.progress import ProgressBar
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ class Terminal:
 @pytest.fixture
 def terminal(monkeypatch):
     stream = Terminal()
-    monkeypatch.setattr("rnncourse.progress.sys", SimpleNamespace(stderr=stream, modules={}))
+    nothing = SimpleNamespace(stderr=stream, modules={})
+    monkeypatch.setattr("rnncourse.training.progress.sys", nothing)
     return stream
 
 
@@ -68,7 +69,7 @@ def test_a_bar_without_work_shows_nothing_wrong(terminal):
 
 @pytest.mark.parametrize("stream", [Terminal(tty=False), None])
 def test_elsewhere_it_is_silent(monkeypatch, terminal, stream):
-    monkeypatch.setattr("rnncourse.progress.sys.stderr", stream)
+    monkeypatch.setattr("rnncourse.training.progress.sys.stderr", stream)
     with ProgressBar(1, "updates") as bar:
         bar.advance()
     assert stream is None or stream.written == []
@@ -88,7 +89,7 @@ def fake_ipython(monkeypatch, shell):
         return SimpleNamespace(update=lambda data, raw: shown.append((data, {"raw": raw})))
 
     module = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=show))
-    monkeypatch.setitem(rnncourse.progress.sys.modules, "IPython", module)
+    monkeypatch.setitem(rnncourse.training.progress.sys.modules, "IPython", module)
     return shown
 
 

@@ -1,0 +1,9 @@
+"""Sequences to learn from.
+
+`tasks` draws the tasks of the literature that need a long memory, fresh each time. `datasets` has
+real sequences small enough to travel with the package; their files lie beside it.
+"""
+
+from . import datasets, tasks
+
+__all__ = ["datasets", "tasks"]
