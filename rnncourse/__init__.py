@@ -1,7 +1,8 @@
 """Companion package of the course on recurrent neural networks: NumPy, nothing hidden.
 
-`equations` holds each equation of the course as one function. `RNN`, `LSTM`, `Stack`, `Readout`
-and `Model` are the same equations over batches; `bptt` takes the chain rule apart, path by path;
+`equations` holds each equation of the course as one function. `RNN`, `LSTM`, `GRU`, `Readout` and
+`Model` are the same equations over batches, and `Stack`, `Bidirectional` and `Embedding` put them
+together; `bptt` takes the chain rule apart, path by path;
 `jacobians` measures how far a gradient reaches; `tasks` draws sequences to learn; `fit` trains.
 Arrays are time-major: inputs (T, B, D), hidden states (T, B, H).
 """
@@ -17,15 +18,19 @@ from .gradients import (
     jacobians,
 )
 from .layers import (
+    GRU,
     LSTM,
     RNN,
+    Bidirectional,
+    Embedding,
+    Layer,
     Readout,
     Stack,
     initializers,
     softmax_cross_entropy,
     squared_error,
 )
-from .model import Model
+from .model import LossAndGradients, Model
 from .nonlinear import log_softmax, sigmoid, softmax
 from .training import (
     SGD,
@@ -42,11 +47,16 @@ from .validation import NotFiniteError
 __version__ = "0.1.0"
 
 __all__ = [
+    "GRU",
     "LSTM",
     "RNN",
     "SGD",
     "Adam",
+    "Bidirectional",
+    "Embedding",
     "History",
+    "Layer",
+    "LossAndGradients",
     "Model",
     "NotFiniteError",
     "RMSprop",

@@ -284,13 +284,26 @@ def update_gate(x_t: Array, h_prev: Array, W_xh_z: Array, W_hh_z: Array, b_h_z: 
     return sigmoid(W_xh_z @ x_t + W_hh_z @ h_prev + b_h_z)
 
 
+def gru_state_share(h_prev: Array, W_hh_n: Array, b_hh_n: Array) -> Array:
+    """eq-gru-after, first line: u_t = W_hh,n h_{t-1} + b_hh,n, what the state has to say; (H,)."""
+    return W_hh_n @ h_prev + b_hh_n
+
+
+def gru_candidate_after(x_t: Array, u_t: Array, r_t: Array, W_xh_n: Array, b_h_n: Array) -> Array:
+    """eq-gru-after: n_t = tanh(W_xh,n x_t + b_h,n + r_t ⊙ u_t); (H,).
+
+    As in `torch.nn.GRU`, r_t acts after the product with W_hh,n.
+    """
+    return np.tanh(W_xh_n @ x_t + b_h_n + r_t * u_t)
+
+
 def gru_candidate(
     x_t: Array, h_prev: Array, r_t: Array, W_xh_n: Array, W_hh_n: Array, b_h_n: Array
 ) -> Array:
-    """eq-gru-hidden: n_t = tanh(W_xh,n x_t + W_hh,n (r_t ⊙ h_{t-1}) + b_h,n); (H,).
+    """eq-gru-candidate: n_t = tanh(W_xh,n x_t + b_h,n + W_hh,n (r_t ⊙ h_{t-1})); (H,).
 
-    As in Cho et al. (2014), r_t acts before the product. `torch.nn.GRU` applies it after: its
-    weights do not fit here.
+    As in Cho et al. (2014), r_t acts before the product. The weights of `gru_candidate_after` do
+    not fit here.
     """
     return np.tanh(W_xh_n @ x_t + W_hh_n @ (r_t * h_prev) + b_h_n)
 
@@ -298,3 +311,67 @@ def gru_candidate(
 def gru_hidden(z_t: Array, h_prev: Array, n_t: Array) -> Array:
     """eq-gru-hidden: h_t = z_t ⊙ h_{t-1} + (1 − z_t) ⊙ n_t; (H,)."""
     return z_t * h_prev + (1 - z_t) * n_t
+
+
+# ---------------------------------------------------------------- the GRU, backward
+
+
+def gru_delta_a_n(delta_h_t: Array, z_t: Array, n_t: Array) -> Array:
+    """eq-gru-delta-gates: δ^{a_n}_t = δ^h_t ⊙ (1 − z_t) ⊙ (1 − n_t²); (H,)."""
+    return delta_h_t * (1 - z_t) * (1 - n_t**2)
+
+
+def gru_delta_a_z(delta_h_t: Array, h_prev: Array, n_t: Array, z_t: Array) -> Array:
+    """eq-gru-delta-gates: δ^{a_z}_t = δ^h_t ⊙ (h_{t-1} − n_t) ⊙ z_t (1 − z_t); (H,)."""
+    return delta_h_t * (h_prev - n_t) * z_t * (1 - z_t)
+
+
+def gru_delta_u(delta_a_n_t: Array, r_t: Array) -> Array:
+    """eq-gru-delta-gates: δ^u_t = δ^{a_n}_t ⊙ r_t; (H,)."""
+    return delta_a_n_t * r_t
+
+
+def gru_delta_a_r_after(delta_a_n_t: Array, u_t: Array, r_t: Array) -> Array:
+    """eq-gru-delta-gates: δ^{a_r}_t = δ^{a_n}_t ⊙ u_t ⊙ r_t (1 − r_t); (H,)."""
+    return delta_a_n_t * u_t * r_t * (1 - r_t)
+
+
+def gru_delta_s(delta_a_n_t: Array, W_hh_n: Array) -> Array:
+    """eq-gru-before: δ^s_t = W_hh,nᵀ δ^{a_n}_t, for s_t = r_t ⊙ h_{t-1}; (H,)."""
+    return W_hh_n.T @ delta_a_n_t
+
+
+def gru_delta_a_r(delta_s_t: Array, h_prev: Array, r_t: Array) -> Array:
+    """eq-gru-before: δ^{a_r}_t = δ^s_t ⊙ h_{t-1} ⊙ r_t (1 − r_t); (H,)."""
+    return delta_s_t * h_prev * r_t * (1 - r_t)
+
+
+def gru_delta_h(delta_y_t: Array, from_next: Array, W_hy: Array) -> Array:
+    """eq-gru-delta-h: δ^h_t = W_hyᵀ δ^y_t + what step t + 1 sends back; (H,)."""
+    return W_hy.T @ delta_y_t + from_next
+
+
+def gru_from_next_after(
+    delta_h_next: Array,
+    z_next: Array,
+    delta_next: Mapping[str, Array],
+    W_hh: Mapping[str, Array],
+) -> Array:
+    """eq-gru-delta-h: z ⊙ δ^h + W_hh,rᵀ δ^{a_r} + W_hh,zᵀ δ^{a_z} + W_hh,nᵀ δ^u, t + 1; (H,).
+
+    `delta_next` maps r, z and n to δ^{a_r}, δ^{a_z} and δ^u; `W_hh` maps them to their weights.
+    """
+    return z_next * delta_h_next + np.sum([W_hh[q].T @ delta_next[q] for q in "rzn"], axis=0)
+
+
+def gru_from_next(
+    delta_h_next: Array,
+    z_next: Array,
+    r_next: Array,
+    delta_s_next: Array,
+    delta_a_next: Mapping[str, Array],
+    W_hh: Mapping[str, Array],
+) -> Array:
+    """eq-gru-before: z ⊙ δ^h + W_hh,rᵀ δ^{a_r} + W_hh,zᵀ δ^{a_z} + r ⊙ δ^s, t + 1; (H,)."""
+    from_gates = np.sum([W_hh[q].T @ delta_a_next[q] for q in "rz"], axis=0)
+    return z_next * delta_h_next + from_gates + r_next * delta_s_next

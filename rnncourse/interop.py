@@ -2,93 +2,140 @@
 
 `torch.nn.RNN` computes tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), and `torch.nn.LSTM` has the
 same inside each gate. Its W_ih is our W_xh, its W_hh is ours, and our b_h is the sum of its two
-biases; no rows or columns change places. A `Stack` is a PyTorch module with as many layers. The
-functions that take or give a state dict work without PyTorch: any mapping of arrays will do.
+biases; no rows or columns change places. The same holds for `torch.nn.GRU` and a `GRU` with
+reset="after", except that the candidate keeps both biases: b_hh of its rows is our b_hh_n.
+A `Stack` is a PyTorch module with as many layers, a `Bidirectional` layer a module with
+bidirectional=True, and an `Embedding` is a `torch.nn.Embedding`.
+
+A layer of your own travels too if it says which of these modules computes the same, in an attribute
+`torch_kind` such as "RNN", and has parameters of the same names and shapes. The functions that take
+or give a state dict work without PyTorch: any mapping of arrays will do.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .layers.lstm import LSTM
-from .layers.rnn import RNN
+from .layers.bidirectional import Bidirectional
+from .layers.layer import Layer, require_layer
 from .layers.stack import Stack
-from .validation import Array, fitting_params, real_array
+from .validation import Array, copy_params, fitting_params, real_array
 
 if TYPE_CHECKING:
     import torch
 
 # PyTorch's name for each of our weights; its other bias, bias_hh, is added to b_h.
 NAMES = {"W_xh": "weight_ih", "W_hh": "weight_hh", "b_h": "bias_ih"}
+# How many blocks of H rows a module's weights have, and so what a state dict is of.
+KIND_BY_BLOCKS = {1: "RNN", 3: "GRU", 4: "LSTM"}
 
 
-def load_torch_state(layer: RNN | LSTM | Stack, state: Mapping[str, Any]) -> None:
-    """Copy the weights of a `torch.nn.RNN` or `torch.nn.LSTM` into `layer`.
+@dataclass(frozen=True)
+class _Part:
+    """One direction of one layer of a PyTorch module, and the layer of ours that is it."""
+
+    layer: Layer
+    suffix: str  # of its names: _l0, _l0_reverse, _l1, …
+
+    @property
+    def kind(self) -> str:
+        return str(self.layer.torch_kind)  # type: ignore[attr-defined]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of its weights and biases by PyTorch's names."""
+        params = self.layer.params
+        named = {f"{theirs}{self.suffix}": params[ours].shape for ours, theirs in NAMES.items()}
+        return named | {f"bias_hh{self.suffix}": params["b_h"].shape}
+
+    def from_torch(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Return our parameters, given PyTorch's; biases may be missing."""
+        b_h = self.layer.params["b_h"]
+        b_ih = arrays.get(f"bias_ih{self.suffix}", np.zeros_like(b_h))
+        b_hh = arrays.get(f"bias_hh{self.suffix}", np.zeros_like(b_h)).copy()
+        own = {ours: arrays[f"{NAMES[ours]}{self.suffix}"] for ours in ("W_xh", "W_hh")}
+        if self.kind == "GRU":
+            n = slice(2 * self.layer.hidden_size, None)
+            own["b_hh_n"] = b_hh[n].copy()
+            b_hh[n] = 0
+        with np.errstate(over="ignore"):  # a sum that overflows is reported below as infinity
+            own["b_h"] = b_ih + b_hh
+        return fitting_params(self.layer.params, own)
+
+    def to_torch(self) -> dict[str, Array]:
+        """Return PyTorch's weights and biases by name, as copies."""
+        params = self.layer.params
+        b_hh = np.zeros_like(params["b_h"])
+        if self.kind == "GRU":
+            b_hh[2 * self.layer.hidden_size :] = params["b_hh_n"]
+        named = {f"{theirs}{self.suffix}": params[ours].copy() for ours, theirs in NAMES.items()}
+        return named | {f"bias_hh{self.suffix}": b_hh}
+
+
+def load_torch_state(layer: Layer, state: Mapping[str, Any]) -> None:
+    """Copy the weights of a PyTorch module into `layer`.
 
     Parameters
     ----------
-    layer : RNN, LSTM or Stack of the same sizes
+    layer : RNN, LSTM, GRU, Embedding, Bidirectional or Stack of the same sizes
     state : mapping
         ``module.state_dict()``, or arrays under the same names. For an RNN weight_ih_l0 (H, D),
-        weight_hh_l0 (H, H), bias_ih_l0 (H,) and bias_hh_l0 (H,); for an LSTM 4H in the place of
-        the first H; for the layers of a stack l0, l1, … from the bottom up. All biases may be left
-        out together (``bias=False``). A state dict does not tell an RNN's nonlinearity: it must
-        be tanh, PyTorch's default.
+        weight_hh_l0 (H, H), bias_ih_l0 (H,) and bias_hh_l0 (H,); for an LSTM 4H and for a GRU 3H in
+        the place of the first H; for the layers of a stack l0, l1, … from the bottom up; for what
+        reads from the end l0_reverse. All biases may be left out together (``bias=False``). For an
+        embedding weight (V, D). A state dict does not tell an RNN's nonlinearity: it must be tanh,
+        PyTorch's default.
 
     Raises
     ------
     TypeError, ValueError
-        Names or shapes that do not fit, or NaN or infinity; `layer` is then unchanged.
+        Weights of another kind of module; names or shapes that do not fit; NaN or infinity; a layer
+        without a counterpart. `layer` is then unchanged.
     """
     if not isinstance(state, Mapping):
         raise TypeError(
             f"state is a {type(state).__name__}, expected the mapping state_dict() gives"
         )
-    layers = _layers(layer)
-    shapes = {
-        f"{theirs}_l{k}": own.params[ours].shape
-        for k, own in enumerate(layers)
-        for ours, theirs in NAMES.items()
-    }
-    shapes |= {f"bias_hh_l{k}": own.params["b_h"].shape for k, own in enumerate(layers)}
+    arrays = {n: v.detach().cpu() if hasattr(v, "detach") else v for n, v in state.items()}
+    if _is_embedding(layer):
+        _require_kind(state, "Embedding")
+        table = layer.params["table"]
+        values = {"table": real_array("weight", arrays["weight"], table.shape, layer.dtype)}
+        copy_params(layer.params, values)
+        return
+    parts = _parts(layer)
+    _require_kind(state, parts[0].kind)
+    shapes = {name: shape for part in parts for name, shape in part.shapes.items()}
     weights = {name for name in shapes if name.startswith("weight")}
     if set(state) not in (weights, set(shapes)):
+        layers = sum(not part.suffix.endswith("_reverse") for part in parts)
+        directions = "two directions" if len(parts) > layers else "one direction"
         raise ValueError(
             f"state has {sorted(state)}, expected {sorted(shapes)}: "
-            f"{len(layers)} layer{'s' * (len(layers) > 1)}, one direction"
+            f"{layers} layer{'s' * (layers > 1)}, {directions}"
         )
-    values_of = {n: v.detach().cpu() if hasattr(v, "detach") else v for n, v in state.items()}
-    arrays = {n: real_array(n, v, shapes[n], layer.dtype) for n, v in values_of.items()}
-    values = []
-    for k, own in enumerate(layers):
-        zero = np.zeros_like(own.params["b_h"])
-        with np.errstate(over="ignore"):  # a sum that overflows is reported below as infinity
-            b_h = arrays.get(f"bias_ih_l{k}", zero) + arrays.get(f"bias_hh_l{k}", zero)
-        given = {
-            "W_xh": arrays[f"weight_ih_l{k}"],
-            "W_hh": arrays[f"weight_hh_l{k}"],
-            "b_h": b_h,
-        }
-        values.append(fitting_params(own.params, given))
-    for own, fitting in zip(layers, values, strict=True):
-        own.load_params(fitting)
+    checked = {n: real_array(n, a, shapes[n], layer.dtype) for n, a in arrays.items()}
+    values_of_parts = [part.from_torch(checked) for part in parts]
+    for part, values in zip(parts, values_of_parts, strict=True):
+        copy_params(part.layer.params, values)
 
 
-def torch_state(layer: RNN | LSTM | Stack) -> dict[str, Array]:
+def torch_state(layer: Layer) -> dict[str, Array]:
     """Return the weights of `layer` under PyTorch's names, as copies.
 
-    b_h becomes bias_ih, and bias_hh is zero.
+    b_h becomes bias_ih, and bias_hh is zero but for a GRU's b_hh_n.
     """
-    state: dict[str, Array] = {}
-    for k, own in enumerate(_layers(layer)):
-        state |= {f"{theirs}_l{k}": own.params[ours].copy() for ours, theirs in NAMES.items()}
-        state[f"bias_hh_l{k}"] = np.zeros_like(own.params["b_h"])
-    return state
+    if _is_embedding(layer):
+        return {"weight": layer.params["table"].copy()}
+    return {name: a for part in _parts(layer) for name, a in part.to_torch().items()}
 
 
-def to_torch(layer: RNN | LSTM | Stack) -> "torch.nn.RNN | torch.nn.LSTM":
-    """Return a `torch.nn.RNN` or `torch.nn.LSTM` with the weights and dtype of `layer`.
+def to_torch(
+    layer: Layer,
+) -> "torch.nn.RNN | torch.nn.LSTM | torch.nn.GRU | torch.nn.Embedding":
+    """Return a PyTorch module with the weights and dtype of `layer`.
 
     Needs PyTorch. The outputs are equal. Training goes on equally only if ``bias_hh_l0`` (and
     ``bias_hh_l1`` …) is kept from learning: PyTorch would move both biases where we have one.
@@ -96,26 +143,72 @@ def to_torch(layer: RNN | LSTM | Stack) -> "torch.nn.RNN | torch.nn.LSTM":
     Raises
     ------
     ValueError
-        A stack that mixes kinds or hidden sizes, which one PyTorch module cannot hold.
+        A stack that mixes kinds, directions or hidden sizes, which one PyTorch module cannot hold.
     """
     import torch
 
-    layers = _layers(layer)
-    kinds = {("LSTM" if isinstance(own, LSTM) else "RNN", own.hidden_size) for own in layers}
-    if len(kinds) > 1:
-        raise ValueError(f"layer stacks {sorted(kinds)}, expected one kind and one hidden size")
-    kind = torch.nn.LSTM if isinstance(layers[0], LSTM) else torch.nn.RNN
-    module = kind(
-        layer.input_size,
-        layer.hidden_size,
-        num_layers=len(layers),
-        dtype=getattr(torch, layer.dtype.name),
-    )
+    dtype = getattr(torch, layer.dtype.name)
+    if _is_embedding(layer):
+        module = torch.nn.Embedding(layer.input_size, layer.hidden_size, dtype=dtype)
+    else:
+        parts = _parts(layer)
+        layers = sum(not part.suffix.endswith("_reverse") for part in parts)
+        module = getattr(torch.nn, parts[0].kind)(
+            layer.input_size,
+            parts[0].layer.hidden_size,
+            num_layers=layers,
+            bidirectional=len(parts) > layers,
+            dtype=dtype,
+        )
     module.load_state_dict({n: torch.from_numpy(a) for n, a in torch_state(layer).items()})
     return module
 
 
-def _layers(layer: RNN | LSTM | Stack) -> tuple[RNN | LSTM, ...]:
-    if not isinstance(layer, RNN | LSTM | Stack):
-        raise TypeError(f"layer is {layer!r}, expected an RNN, LSTM or Stack")
-    return layer.layers if isinstance(layer, Stack) else (layer,)
+def _is_embedding(layer: Layer) -> bool:
+    require_layer("layer", layer)
+    return getattr(layer, "torch_kind", None) == "Embedding"
+
+
+def _parts(layer: Layer) -> list[_Part]:
+    """Return the parts of the one PyTorch module that computes what `layer` does."""
+    require_layer("layer", layer)
+    parts = []
+    for k, own in enumerate(layer.layers if isinstance(layer, Stack) else (layer,)):
+        if isinstance(own, Bidirectional):
+            parts += [
+                _Part(own.forward_layer, f"_l{k}"),
+                _Part(own.reverse_layer, f"_l{k}_reverse"),
+            ]
+        else:
+            parts.append(_Part(own, f"_l{k}"))
+    for part in parts:
+        if getattr(part.layer, "torch_kind", None) not in KIND_BY_BLOCKS.values():
+            raise ValueError(
+                f"{part.layer!r} has no counterpart in torch.nn, expected layers of one of the "
+                f"kinds {', '.join(KIND_BY_BLOCKS.values())} (an attribute torch_kind says which)"
+            )
+    kinds = {(part.kind, part.layer.hidden_size) for part in parts}
+    if len(kinds) > 1:
+        raise ValueError(f"layer stacks {sorted(kinds)}, expected one kind and one hidden size")
+    layers = {part.suffix.removesuffix("_reverse") for part in parts}
+    if len(parts) not in (len(layers), 2 * len(layers)):
+        raise ValueError("layer stacks layers of one and of two directions, expected one or two")
+    return parts
+
+
+def _require_kind(state: Mapping[str, Any], expected: str) -> None:
+    """Raise ``ValueError`` if a state dict is plainly of another kind of module."""
+    if any(name.startswith("weight_hr") for name in state):
+        given = "an LSTM with projections"
+    elif "weight_hh_l0" in state:
+        shape = np.shape(state["weight_hh_l0"])
+        blocks = shape[0] // shape[1] if len(shape) == 2 and shape[1] else 0
+        whole = blocks in KIND_BY_BLOCKS and shape[0] == blocks * shape[1]
+        given = KIND_BY_BLOCKS[blocks] if whole else expected
+    elif set(state) == {"weight"}:
+        given = "Embedding"
+    else:
+        given = expected if expected != "Embedding" else "another module"
+    if given != expected:
+        article = "" if given.startswith(("an", "a ")) else "a torch.nn."
+        raise ValueError(f"state is of {article}{given}, expected that of a torch.nn.{expected}")

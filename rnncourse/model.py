@@ -11,13 +11,16 @@ counts the answering steps only, or two layers chained through `state`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .layers.readout import Readout, softmax_cross_entropy, squared_error
+from .layers import layer as call
+from .layers.layer import Layer
+from .layers.readout import Readout, Reduction, softmax_cross_entropy, squared_error
 from .nonlinear import softmax
 from .validation import (
     Array,
@@ -34,36 +37,38 @@ from .validation import (
     sequences,
 )
 
-ARRANGEMENTS = ("many-to-many", "many-to-one", "one-to-many")
+Arrangement = Literal["many-to-many", "many-to-one", "one-to-many"]
+Loss = Literal["cross_entropy", "squared_error"]
 LOSSES = {"squared_error": squared_error, "cross_entropy": softmax_cross_entropy}
+L = TypeVar("L", bound=Layer)
 
 
-class Layer(Protocol):
-    """What a model asks of its recurrent layer: `RNN`, `LSTM` and `Stack` have it."""
+@dataclass(frozen=True, eq=False, slots=True)
+class LossAndGradients:
+    """A loss, what it depends on and how, and the state after it.
 
-    input_size: int
-    hidden_size: int
-    dtype: np.dtype
+    Attributes
+    ----------
+    E : the loss
+    grads : dE/dW for every parameter W, by name, each in its parameter's shape
+    dx : dE/dx in the shape of x; None if the inputs are labels
+    dstate_0 : the gradient for the layer's initial state, in its structure
+    state_T : the layer's final state
+    """
 
-    @property
-    def params(self) -> Params:
-        """The parameters by name, as arrays that are written in place."""
-
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any, Any]:
-        """Return states (T, B, H), final state, trace."""
-
-    def backward(
-        self, trace: Any, dh: Any, dstate_T: Any = None
-    ) -> tuple[Array, Any, Mapping[str, Array]]:
-        """Return the gradients for inputs, initial state and parameters."""
+    E: float
+    grads: dict[str, Array]
+    dx: Array | None
+    dstate_0: Any
+    state_T: Any
 
 
-class Model:
+class Model(Generic[L]):
     """A recurrent layer with a linear readout and a loss.
 
     Parameters
     ----------
-    layer : RNN, LSTM or Stack
+    layer : RNN, LSTM, GRU, Bidirectional, Stack, or any other that meets `Layer`
         The recurrent layer.
     readout : Readout
         Has the layer's hidden size and dtype.
@@ -76,22 +81,21 @@ class Model:
     >>> rng = np.random.default_rng(0)
     >>> model = Model(RNN(3, 8, rng=rng), Readout(8, 2, rng=rng), arrangement="many-to-one")
     >>> x, labels = rng.normal(size=(5, 4, 3)), [0, 1, 1, 0]
-    >>> E, grads, state_T = model.loss_and_gradients(x, labels)
-    >>> grads["W_hh"].shape
-    (8, 8)
+    >>> result = model.loss_and_gradients(x, labels)
+    >>> result.grads["W_hh"].shape, result.dx.shape
+    ((8, 8), (5, 4, 3))
     """
 
     def __init__(
         self,
-        layer: Layer,
+        layer: L,
         readout: Readout,
         *,
-        loss: str = "cross_entropy",
-        arrangement: str = "many-to-many",
-        reduction: str = "mean",
+        loss: Loss = "cross_entropy",
+        arrangement: Arrangement = "many-to-many",
+        reduction: Reduction = "mean",
     ) -> None:
-        if not (hasattr(layer, "forward") and hasattr(layer, "backward")):
-            raise TypeError(f"layer is {layer!r}, expected an RNN, LSTM or Stack")
+        call.require_layer("layer", layer)
         if not isinstance(readout, Readout):
             raise TypeError(f"readout is {readout!r}, expected a Readout")
         if readout.hidden_size != layer.hidden_size:
@@ -102,9 +106,14 @@ class Model:
         if readout.dtype != layer.dtype:
             raise ValueError(f"readout has dtype {readout.dtype}, expected {layer.dtype}")
         self.layer, self.readout = layer, readout
-        self.loss_name = require_choice("loss", loss, tuple(LOSSES))
-        self.arrangement = require_choice("arrangement", arrangement, ARRANGEMENTS)
-        self.reduction = require_choice("reduction", reduction, ("mean", "sum"))
+        self.loss_name = require_choice("loss", loss, get_args(Loss))
+        self.arrangement = require_choice("arrangement", arrangement, get_args(Arrangement))
+        self.reduction = require_choice("reduction", reduction, get_args(Reduction))
+        if arrangement == "one-to-many" and call.takes_labels(layer):
+            raise ValueError(
+                "arrangement is 'one-to-many', expected another: it fills the later steps with "
+                "zeros, and a layer that takes labels has no input that means nothing"
+            )
 
     @property
     def params(self) -> Params:
@@ -142,7 +151,7 @@ class Model:
 
         Parameters
         ----------
-        x : (T, B, D); for one-to-many (B, D)
+        x : (T, B, D); for one-to-many (B, D); for a layer that takes labels (T, B)
         state : initial state, optional
         lengths : (B,) lengths, optional
         steps : int
@@ -171,11 +180,11 @@ class Model:
     ) -> tuple[Array, Any]:
         """Return the outputs y and the layer's final state, with which a later run can go on.
 
-        Arguments, outputs and errors are those of `predict`.
+        Arguments, outputs and errors are those of `predict`. Nothing else is kept.
         """
         if steps is not None and self.arrangement != "one-to-many":
             raise ValueError(f"steps is {steps}, expected None for a {self.arrangement} model")
-        h, state_T, _ = self.layer.forward(self._inputs(x, steps), state, lengths)
+        h, state_T = call.run(self.layer, self._inputs(x, steps), state, lengths)
         return self.readout.forward(self._read_at(h, lengths)), state_T
 
     def loss(
@@ -188,7 +197,9 @@ class Model:
         mask: ArrayLike | None = None,
     ) -> float:
         """Return the loss E; arguments as for `loss_and_gradients`."""
-        return self._forward(x, targets, state, lengths, mask)[0]
+        x, targets = self._spread(x, targets)
+        h, _ = call.run(self.layer, x, state, lengths)
+        return self._read(h, targets, lengths, mask)[0]
 
     def loss_and_gradients(
         self,
@@ -198,17 +209,17 @@ class Model:
         state: Any = None,
         lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None,
-    ) -> tuple[float, dict[str, Array], Any]:
-        """Return the loss E, its gradient for every parameter, and the final state.
+    ) -> LossAndGradients:
+        """Return the loss E, its gradients, and the final state.
 
         Parameters
         ----------
-        x : (T, B, D); for one-to-many (B, D)
+        x : (T, B, D); for one-to-many (B, D); for a layer that takes labels (T, B)
         targets : one per prediction
             Labels (T, B) or targets (T, B, O); for many-to-one (B,) or (B, O).
         state : optional
-            Initial state of the layer. No gradient is returned for it: handing in the final
-            state of the chunk before is truncated backpropagation through time.
+            Initial state of the layer. Handing in the final state of the chunk before, and leaving
+            its gradient where it is, is truncated backpropagation through time.
         lengths : (B,) of whole numbers from 1 to T, optional
             Steps past a sequence's length do not count.
         mask : bool, one per prediction, optional
@@ -216,9 +227,8 @@ class Model:
 
         Returns
         -------
-        E : float
-        grads : dict of arrays, each in its parameter's shape
-        state_T : the layer's final state
+        LossAndGradients
+            With E, grads, dx, dstate_0 and state_T.
 
         Raises
         ------
@@ -226,10 +236,14 @@ class Model:
             As for `predict`; besides, targets that do not fit the loss, or a mask that counts
             nothing.
         """
-        E, dy, h, read, trace, state_T = self._forward(x, targets, state, lengths, mask)
+        inputs, targets = self._spread(x, targets)
+        h, state_T, trace = call.forward(self.layer, inputs, state, lengths)
+        E, dy, read = self._read(h, targets, lengths, mask)
         dh, grads = self._read_back(dy, h, read, lengths)
-        _, _, layer_grads = self.layer.backward(trace, dh)
-        return E, {**layer_grads, **grads}, state_T
+        dx, dstate_0, layer_grads = call.backward(self.layer, trace, dh)
+        if self.arrangement == "one-to-many":
+            dx = dx[0]
+        return LossAndGradients(E, {**layer_grads, **grads}, dx, dstate_0, state_T)
 
     def layer_signals(
         self,
@@ -250,7 +264,8 @@ class Model:
         Returns
         -------
         x : (T, B, D)
-            The inputs, step by step; zeros past a sequence's length.
+            The inputs, step by step; zeros past a sequence's length. For a layer that takes labels
+            (T, B).
         dh : (T, B, H)
             ∂E/∂h_t by way of y_t, W_hyᵀ δ^y_t: what `layer.backward` is given.
 
@@ -259,11 +274,15 @@ class Model:
         TypeError, ValueError
             As for `loss_and_gradients`.
         """
-        _, dy, h, read, _, _ = self._forward(x, targets, state, lengths, mask)
-        D, dtype = self.layer.input_size, self.layer.dtype
-        steps = len(h) if self.arrangement == "one-to-many" else None
-        x, _, _ = sequences(self._inputs(x, steps), lengths, D, dtype)
-        return x.copy(), self._read_back(dy, h, read, lengths)[0]
+        inputs, targets = self._spread(x, targets)
+        h, _ = call.run(self.layer, inputs, state, lengths)
+        _, dy, read = self._read(h, targets, lengths, mask)
+        if call.takes_labels(self.layer):
+            signals = np.array(inputs)
+        else:
+            D, dtype = self.layer.input_size, self.layer.dtype
+            signals = sequences(inputs, lengths, D, dtype)[0].copy()
+        return signals, self._read_back(dy, h, read, lengths)[0]
 
     def generate(
         self,
@@ -278,8 +297,8 @@ class Model:
 
         Parameters
         ----------
-        x : (T, B, D)
-            The beginning. D must equal the output size O.
+        x : (T, B, D), or labels (T, B) for a layer that takes them
+            The beginning. The input size must equal the output size O.
         state : optional
             Initial state of the layer; zeros if left out.
         steps : int
@@ -305,18 +324,17 @@ class Model:
         require_positive("temperature", temperature)
         if rng is not None:
             require_rng(rng)
-        made: list[NDArray] = []
-        x_t, one_hot = x, np.eye(O)
-        for _ in range(steps):
-            h, state, _ = self.layer.forward(x_t, state)
-            y = self.readout.forward(h[-1])
-            if self.loss_name == "squared_error":
-                made.append(y)
-                x_t = y[None]
-            else:
-                label = _choose(y, rng, temperature)
-                made.append(label)
-                x_t = one_hot[label][None]
+        call.require_causal(self.layer, "generate")
+        labels, as_inputs = self.loss_name == "cross_entropy", np.eye(O, dtype=self.layer.dtype)
+        h, state = call.run(self.layer, x, state, None)
+        h_t, made = h[-1], []
+        for n in range(steps):
+            y = self.readout.forward(h_t)
+            made.append(_choose(y, rng, temperature) if labels else y)
+            if n + 1 == steps:
+                break
+            x_t = as_inputs[made[-1]] if labels and not call.takes_labels(self.layer) else made[-1]
+            h_t, state = call.step(self.layer, x_t, state)
         return np.stack(made)
 
     def _inputs(self, x: ArrayLike, steps: int | None) -> ArrayLike:
@@ -335,7 +353,10 @@ class Model:
         if self.arrangement != "many-to-one":
             return h
         T, B, _ = h.shape
-        return h[_last(lengths, T, B)]
+        read = h[_last(lengths, T, B)]
+        if reverse := call.backward_size(self.layer):  # what reads from the end ends at step 1
+            read[:, -reverse:] = h[0, :, -reverse:]
+        return read
 
     def _read_back(
         self, dy: Array, h: Array, read: Array, lengths: ArrayLike | None
@@ -347,31 +368,31 @@ class Model:
         T, B, _ = h.shape
         dh = np.zeros_like(h)
         dh[_last(lengths, T, B)] = dread
+        if reverse := call.backward_size(self.layer):
+            dh[:, :, -reverse:] = 0
+            dh[0, :, -reverse:] = dread[:, -reverse:]
         return dh, grads
 
-    def _forward(
-        self,
-        x: ArrayLike,
-        targets: ArrayLike,
-        state: Any,
-        lengths: ArrayLike | None,
-        mask: ArrayLike | None,
-    ) -> tuple[float, Array, Array, Array, Any, Any]:
-        """Return E, ∂E/∂y, all states, the states that were read, the trace, the final state."""
-        steps = None
-        if self.arrangement == "one-to-many":
-            targets = numeric("targets", targets, "iuf", "real numbers")
-            labels = self.loss_name == "cross_entropy"
-            require_shape("targets", targets, ("T", "B") if labels else ("T", "B", "O"))
-            steps = len(targets)
-        h, state_T, trace = self.layer.forward(self._inputs(x, steps), state, lengths)
+    def _spread(self, x: ArrayLike, targets: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+        """Return the inputs of every step; for one-to-many the targets say how many there are."""
+        if self.arrangement != "one-to-many":
+            return x, targets
+        targets = numeric("targets", targets, "iuf", "real numbers")
+        labels = self.loss_name == "cross_entropy"
+        require_shape("targets", targets, ("T", "B") if labels else ("T", "B", "O"))
+        return self._inputs(x, len(targets)), targets
+
+    def _read(
+        self, h: Array, targets: ArrayLike, lengths: ArrayLike | None, mask: ArrayLike | None
+    ) -> tuple[float, Array, Array]:
+        """Return E, ∂E/∂y, and the states that were read."""
         read = self._read_at(h, lengths)
         y = self.readout.forward(read)
         if lengths is not None and self.arrangement != "many-to-one":
             inside = np.arange(len(h))[:, None] < np.asarray(lengths)
             mask = inside if mask is None else inside & boolean_array("mask", mask, inside.shape)
         E, dy = LOSSES[self.loss_name](y, targets, mask, self.reduction)
-        return E, dy, h, read, trace, state_T
+        return E, dy, read
 
 
 def _last(lengths: ArrayLike | None, T: int, B: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

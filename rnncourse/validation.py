@@ -1,13 +1,14 @@
 """Checks on arguments. Every error names the argument, what was given and what was expected."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array = NDArray[np.floating]
 Params = Mapping[str, Array]
+Choice = TypeVar("Choice", bound=str)
 
 
 class NotFiniteError(ValueError):
@@ -149,7 +150,7 @@ def require_fraction(name: str, value: float) -> float:
     return number
 
 
-def require_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+def require_choice(name: str, value: Choice, choices: tuple[Choice, ...]) -> Choice:
     """Return `value` if it is one of `choices`; raise ``ValueError`` otherwise."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")

@@ -84,10 +84,10 @@ def run(
     with ProgressBar(max_updates, "updates", progress) as bar:
         for update in range(1, max_updates + 1):
             x, labels = temporal_order(32, length, rng=rng)
-            E, grads, _ = model.loss_and_gradients(x, labels)
-            clip_by_global_norm(grads, 1.0)
-            adam.step(model.params, grads)
-            bar.advance(f"loss {E:.3f}")
+            found = model.loss_and_gradients(x, labels)
+            clip_by_global_norm(found.grads, 1.0)
+            adam.step(model.params, found.grads)
+            bar.advance(f"loss {found.E:.3f}")
             if update % 20 == 0 and _accuracy(model, x_test, labels_test) >= 0.99:
                 updates = update
                 break

@@ -1,8 +1,8 @@
 """How far a gradient reaches: Jacobians of the state, their products, and the share of each step.
 
-One sequence. The state s_t is a single vector: h_t for an RNN, [h_t; c_t] for an LSTM, and the
-states of all layers, one below the other, for a Stack. Every function works for any layer that
-has `forward` and `backward`.
+One sequence. The state s_t is a single vector: h_t for an RNN or a GRU, [h_t; c_t] for an LSTM, and
+the states of all layers, one below the other, for a Stack. Every function works for any `Layer`
+that reads in one direction.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..model import Layer, Model
-from ..validation import Array, real_array, require_finite
+from ..layers import layer as call
+from ..layers.layer import Layer
+from ..model import Model
+from ..validation import Array, real_array, require_finite, whole_numbers
 
 # ---------------------------------------------------------------- a matrix
 
@@ -53,8 +55,8 @@ def step_jacobians(layer: Layer, x: ArrayLike, state: Any = None) -> Array:
 
     Parameters
     ----------
-    layer : RNN, LSTM or Stack
-    x : (T, D)
+    layer : any layer that reads in one direction
+    x : (T, D); labels (T,) for a layer that takes them
         One sequence.
     state : initial state, optional
         As the layer takes it, for a batch of 1; zeros if left out.
@@ -68,18 +70,25 @@ def step_jacobians(layer: Layer, x: ArrayLike, state: Any = None) -> Array:
     Raises
     ------
     TypeError, ValueError
-        A wrong dtype or shape; NaN or infinity in x, in the state or in a parameter.
+        A layer that reads from the end; a wrong dtype or shape; NaN or infinity in x, in the state
+        or in a parameter.
     """
-    x = real_array("x", x, ("T", layer.input_size), layer.dtype)
-    _, like, _ = layer.forward(x[:1, None], state)  # shows what the state is made of
+    call.require_layer("layer", layer)
+    call.require_causal(layer, "step_jacobians")
+    if call.takes_labels(layer):
+        x = whole_numbers("x", x, ("T",), 0, layer.input_size - 1)
+    else:
+        x = real_array("x", x, ("T", layer.input_size), layer.dtype)
+    _, like, _ = call.forward(layer, x[:1, None], state, None)  # shows what the state is made of
     n = _flat(like).shape[1]
     if state is not None:
         state = _mapped(lambda s: np.repeat(s, n, axis=0), state)
     each_entry = _split(np.eye(n, dtype=layer.dtype), like)
     jacobians = []
     for x_t in x:
-        h, state, trace = layer.forward(np.broadcast_to(x_t, (1, n, len(x_t))), state)
-        _, rows, _ = layer.backward(trace, np.zeros_like(h), each_entry)
+        every = np.broadcast_to(x_t, (1, n, *x_t.shape))
+        h, state, trace = call.forward(layer, every, state, None)
+        _, rows, _ = call.backward(layer, trace, np.zeros_like(h), each_entry)
         jacobians.append(_flat(rows))
     return np.array(jacobians, np.float64)
 
@@ -205,15 +214,16 @@ def gradient_by_step(
     TypeError, ValueError
         As for `Model.loss_and_gradients`.
     """
+    call.require_causal(model.layer, "gradient_by_step")
     x, dh = model.layer_signals(x, targets, state=state, lengths=lengths, mask=mask)
     traces = []
     for x_t in x:
-        _, state, trace = model.layer.forward(x_t[None], state)
+        _, state, trace = call.forward(model.layer, x_t[None], state, None)
         traces.append(trace)
     terms: list[Mapping[str, Array]] = []
     dstate = None
     for trace, dh_t in zip(reversed(traces), dh[::-1], strict=True):
-        _, dstate, grads = model.layer.backward(trace, dh_t[None], dstate)
+        _, dstate, grads = call.backward(model.layer, trace, dh_t[None], dstate)
         terms.append(grads)
     terms.reverse()
     return {name: np.array([g[name] for g in terms], np.float64) for name in terms[0]}
@@ -245,17 +255,19 @@ def norm_by_step(terms: Mapping[str, Array]) -> Array:
 
 def _flat(state: Any) -> Array:
     """Return a state as one array (B, n)."""
-    return np.concatenate([_flat(s) for s in state], axis=1) if isinstance(state, tuple) else state
+    arrays = _arrays(state)
+    return np.concatenate(arrays, axis=1) if arrays else np.zeros((1, 0))
+
+
+def _arrays(state: Any) -> list[Array]:
+    return [a for s in state for a in _arrays(s)] if isinstance(state, tuple) else [state]
 
 
 def _split(flat: Array, like: Any) -> Any:
     """Return the rows of (B, n) as a state of the structure of `like`: the inverse of `_flat`."""
-    parts = iter(np.split(flat, np.cumsum(_widths(like))[:-1], axis=1))
+    widths = [a.shape[1] for a in _arrays(like)]
+    parts = iter(np.split(flat, np.cumsum(widths)[:-1], axis=1))
     return _mapped(lambda _: next(parts), like)
-
-
-def _widths(state: Any) -> list[int]:
-    return [w for s in state for w in _widths(s)] if isinstance(state, tuple) else [state.shape[1]]
 
 
 def _mapped(f: Callable[[Array], Array], state: Any) -> Any:

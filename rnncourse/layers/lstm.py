@@ -23,25 +23,20 @@ the book explains the rest of what is done for speed.
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
-from numpy import add, multiply, subtract, tanh
+from numpy import add, matmul, multiply, subtract, tanh
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..validation import (
-    Array,
-    Params,
-    incoming,
-    real_array,
-    require_choice,
-    require_number,
-    require_trace,
-    sequences,
-)
-from .packed import PackedLayer, PackedTrace, WayBack
+from ..nonlinear import sigmoid
+from ..validation import Array, Params, real_array, require_choice, require_number
+from .packed import PackedLayer, PackedTrace, Shapes, state_array
 
 GATES = ("i", "f", "g", "o")  # as stacked in the weights
-GATES_IN_PASS = ("i", "f", "o", "g")  # as stacked in a pass: the three sigmoids are neighbours
+# As stacked in a pass, with c_{t-1} below them: the three sigmoids are neighbours, and so are
+# i, f and g, c, whose product is i ⊙ g and f ⊙ c_{t-1}.
+GATES_IN_PASS = ("o", "i", "f", "g")
 State = tuple[Array, Array]
 
 
@@ -51,51 +46,86 @@ class Trace(PackedTrace):
 
     Attributes
     ----------
-    W, z, lengths, inside
+    lengths, inside, W, columns
         As for `PackedTrace`.
-    gates : (T, 4, H, B) the values of i, f, o, g at each step
+    gates : (T + 1, 5, H, B) the values of o, i, f, g at each step, and c_{t-1}
     products : (T, 2, H, B) i ⊙ g and f ⊙ c_{t-1}, whose sum is c_t
     tanh_c : (T, H, B) tanh(c_1) … tanh(c_T)
+    W_halved : (4H, H + D + 1) the weights as the loop uses them
     """
+
+    blocks: ClassVar[int] = len(GATES)
 
     gates: Array
     products: Array
     tanh_c: Array
+    W_halved: Array
+
+    @property
+    def states(self) -> tuple[Array, ...]:
+        """h and c from step 0 to step T as columns, each (T + 1, H, B)."""
+        return self.columns[:, : len(self.W) // 4], self.gates[:, 4]
 
     @property
     def i(self) -> Array:
         """Input gate, (T, B, H), from 0 to 1, read-only; zeros past a sequence's length."""
-        return self.shown(self.gates[:, 0])
+        return self.shown(self.gates[:-1, 1])
 
     @property
     def f(self) -> Array:
         """Forget gate, as `i`."""
-        return self.shown(self.gates[:, 1])
+        return self.shown(self.gates[:-1, 2])
 
     @property
     def g(self) -> Array:
         """Candidate, as `i` but from −1 to 1."""
-        return self.shown(self.gates[:, 3])
+        return self.shown(self.gates[:-1, 3])
 
     @property
     def o(self) -> Array:
         """Output gate, as `i`."""
-        return self.shown(self.gates[:, 2])
+        return self.shown(self.gates[:-1, 0])
 
     @property
     def c(self) -> Array:
         """Cell states c_1 … c_T, as `i` but of any size."""
-        return self.shown(self.products.sum(axis=1))
-
-    @property
-    def h(self) -> Array:
-        """Hidden states h_1 … h_T, as `i` but from −1 to 1."""
-        return self.shown(self.z[1:, : len(self.W) // 4])
+        return self.shown(self.gates[1:, 4])
 
 
-class LSTM(PackedLayer):
+@dataclass(eq=False, slots=True)
+class Step:
+    """What a step reads and writes: views of the arrays of a trace."""
+
+    column: Array  # [h_{t-1}; x_t; 1]
+    a: Array  # the pre-activations of o, i, f, g; then the gates
+    oif: Array  # the gates that are sigmoids
+    o: Array
+    i_f: Array
+    g_c: Array  # g_t and c_{t-1}
+    products: Array  # i ⊙ g and f ⊙ c_{t-1}
+    ig: Array
+    fc: Array
+    c: Array
+    tanh_c: Array
+    h: Array
+
+
+@dataclass(eq=False, slots=True)
+class StepBack:
+    """What a step back reads and writes; each δ starts as what it is a multiple of."""
+
+    delta_h: Array
+    delta_c: Array  # starts as ∂h_t/∂c_t
+    delta_a: Array  # of i, f, g, o
+    delta_i: Array  # starts as ∂c_t/∂a_i, and so on
+    delta_f: Array
+    delta_g: Array
+    delta_o: Array  # starts as ∂h_t/∂a_o
+
+
+class LSTM(PackedLayer[State, Trace]):
     """Long short-term memory layer, without peepholes (Hochreiter and Schmidhuber, 1997, with the
-    forget gate of Gers, Schmidhuber and Cummins, 2000).
+    forget gate of Gers, Schmidhuber and Cummins, 2000). Its state is the pair (h, c).
 
     Parameters
     ----------
@@ -119,6 +149,8 @@ class LSTM(PackedLayer):
     """
 
     blocks = len(GATES)
+    torch_kind = "LSTM"
+    _trace = Trace
 
     def __init__(
         self,
@@ -135,194 +167,133 @@ class LSTM(PackedLayer):
 
     def gate(self, name: str) -> Params:
         """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "f", "i", "o" or "g", as views."""
-        q = GATES.index(require_choice("name", name, GATES))
+        return MappingProxyType(self._gate(GATES.index(require_choice("name", name, GATES))))
+
+    def step(self, x_t: ArrayLike, state: State | None = None) -> tuple[Array, State]:
+        """Compute one step (eq-forget … eq-lstm-hidden); see `PackedLayer.step`."""
+        x_t, (h_prev, c_prev) = self._arguments_of_step(x_t, state)
+        a_t = self._pre_activations(x_t, h_prev).reshape(len(x_t), 4, -1)
+        a_i, a_f, a_g, a_o = a_t.swapaxes(0, 1)
+        c_t = sigmoid(a_f) * c_prev + sigmoid(a_i) * np.tanh(a_g)
+        h_t = sigmoid(a_o) * np.tanh(c_t)
+        return h_t, (h_t.copy(), c_t)
+
+    # ------------------------------------------------------------ forward
+
+    def _shapes(self, T: int, B: int) -> Shapes:
         H = self.hidden_size
-        return MappingProxyType(self._unpack(self._W[q * H : (q + 1) * H]))
+        return (T + 1, 5, H, B), (T, 2, H, B), (T, H, B), self._W.shape
 
     @staticmethod
     def _each_step(
-        W: Array, z: Array, gates: Array, products: Array, tanh_c: Array, W_halved: Array
-    ) -> list[tuple[Array, ...]]:
-        T, _, H, B = gates.shape
-        a, each_gate = gates.reshape(T, 4 * H, B), gates.swapaxes(0, 1)
-        ig, fc = products.swapaxes(0, 1)
-        return list(
-            zip(z[:-1], a, gates[:, :3], *each_gate, ig, fc, tanh_c, z[1:, :H], strict=True)
-        )
+        W: Array, columns: Array, gates: Array, products: Array, tanh_c: Array, W_halved: Array
+    ) -> list[Step]:
+        T, _, H, B = products.shape
+        now, c = gates[:-1], gates[1:, 4]
+        a, ig, fc = now[:, :4].reshape(T, 4 * H, B), products[:, 0], products[:, 1]
+        oif, o, i_f, g_c = now[:, :3], now[:, 0], now[:, 1:3], now[:, 3:]
+        h = columns[1:, :H]
+        return list(map(Step, columns[:-1], a, oif, o, i_f, g_c, products, ig, fc, c, tanh_c, h))
+
+    def _prepare(self, trace: Trace) -> None:
+        """Put the gates in the order of a pass, the sigmoids halved: σ(a) = ½ + ½ tanh(½a),
+        so that one tanh serves all four.
+        """
+        H = self.hidden_size
+        gates = dict(zip(GATES, trace.W.reshape(4, H, -1), strict=True))
+        halved = self._halved(trace).reshape(4, H, -1)
+        for q, rows in zip(GATES_IN_PASS, halved, strict=True):
+            multiply(gates[q], 1 if q == "g" else 0.5, out=rows)
+
+    def _forward(self, trace: Trace, steps: list[Step]) -> None:
+        W_halved, half = self._halved(trace), np.full((), 0.5, self.dtype)
+        for s in steps:  # what is computed goes into the last argument
+            matmul(W_halved, s.column, s.a)  # a_t of four gates; of o, i and f half of it
+            tanh(s.a, s.a)  # g_t is there; σ(a) = ½ + ½ tanh(½a)
+            multiply(s.oif, half, s.oif)
+            add(s.oif, half, s.oif)
+            multiply(s.i_f, s.g_c, s.products)
+            add(s.fc, s.ig, s.c)  # c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+            tanh(s.c, s.tanh_c)
+            multiply(s.o, s.tanh_c, s.h)  # h_t = o_t ⊙ tanh(c_t)
+
+    def _halved(self, trace: Trace) -> Array:
+        """Return the halved weights; for long sequences of few columns they lie column by column,
+        which makes the product faster.
+        """
+        W, (T, B) = trace.W_halved, (len(trace.tanh_c), trace.tanh_c.shape[2])
+        return W.reshape(W.shape[::-1]).T if B < 32 <= T else W
+
+    # ------------------------------------------------------------ backward
+
+    def _shapes_back(self, size: int, B: int) -> Shapes:
+        H = self.hidden_size
+        return (size, H, B), (size, 4 * H, B)
 
     @staticmethod
     def _each_step_back(
         delta_h: Array, delta_c: Array, delta_a: Array, *_: Array
-    ) -> list[tuple[Array, ...]]:
+    ) -> list[StepBack]:
         each_gate = delta_a.reshape(len(delta_a), 4, *delta_h.shape[1:]).swapaxes(0, 1)
-        return list(zip(delta_h, delta_c, delta_a, *each_gate, strict=True))
+        return list(map(StepBack, delta_h, delta_c, delta_a, *each_gate))
 
-    def forward(
-        self,
-        x: ArrayLike,
-        state: tuple[ArrayLike, ArrayLike] | None = None,
-        lengths: ArrayLike | None = None,
-    ) -> tuple[Array, State, Trace]:
-        """Run the layer over every step (eq-forget … eq-lstm-hidden).
-
-        Parameters
-        ----------
-        x : (T, B, D)
-            Inputs; T and B at least 1. Steps past a sequence's length may hold anything.
-        state : (h_0, c_0), each (B, H), optional
-            Initial hidden state and cell state; zeros if left out.
-        lengths : (B,) of whole numbers from 1 to T, optional
-            Length of each sequence; T if left out.
-
-        Returns
-        -------
-        h : (T, B, H)
-            Hidden states h_1 … h_T; zeros past a sequence's length.
-        state_T : (h_T, c_T), each (B, H)
-            The state after each sequence's last step.
-        trace : Trace
-            For `backward`, and for looking inside: trace.f, .i, .o, .g, .c and .h.
-
-        Raises
-        ------
-        TypeError, ValueError
-            A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
-            state or in a parameter; numbers so large that a state overflows.
-        """
-        H = self.hidden_size
-        x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
-        T, B, _ = x.shape
-        h_0, c_0 = _pair("state", state, (B, H), self.dtype)
-
-        shapes = (T, 4, H, B), (T, 2, H, B), (T, H, B), self._W.shape
-        (W, z, gates, products, tanh_c, W_halved), steps = self._start(x, h_0, *shapes)
-        if B < 32 <= T:  # a product with few columns is faster if W lies column by column
-            W_halved = W_halved.reshape(W.shape[::-1]).T
-        _halve(W, W_halved)
-        c, half = c_0.T.copy(), np.full((), 0.5, self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-            # What is computed goes into the last argument.
-            for z_t, a_t, sigmoids, i_t, f_t, o_t, g_t, ig_t, fc_t, tanh_c_t, h_t in steps:
-                np.matmul(W_halved, z_t, out=a_t)  # a_t of four gates; of i, f and o half of it
-                tanh(a_t, a_t)  # g_t is there; σ(a) = ½ + ½ tanh(½a)
-                multiply(sigmoids, half, sigmoids)
-                add(sigmoids, half, sigmoids)
-                multiply(i_t, g_t, ig_t)
-                multiply(f_t, c, fc_t)
-                add(fc_t, ig_t, c)  # c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
-                tanh(c, tanh_c_t)
-                multiply(o_t, tanh_c_t, h_t)  # h_t = o_t ⊙ tanh(c_t)
-
-        h = self._states(z, inside)
-        last, every = lengths - 1, np.arange(B)
-        state_T = h[last, every], products[last, :, :, every].sum(axis=1)
-        return h, state_T, Trace(W, z, lengths, inside, gates, products, tanh_c)
-
-    def backward(
+    def _backward(
         self,
         trace: Trace,
-        dh: ArrayLike,
-        dstate_T: tuple[ArrayLike, ArrayLike] | None = None,
-    ) -> tuple[Array, State, dict[str, Array]]:
-        """Backpropagate through time (eq-lstm-delta-h … eq-lstm-sums).
+        block: slice,
+        memory: list[Array],
+        steps: list[StepBack],
+        from_next: tuple[Array, ...],
+    ) -> None:
+        from_next_h, carried = from_next  # Σ_q W_hh,qᵀ δ^{a_q}_{t+1}, and f_{t+1} ⊙ δ^c_{t+1}
+        W_hhT, one = trace.W[:, : self.hidden_size].T, np.ones((), self.dtype)
+        h, tanh_c, ig_fc = trace.states[0][1:][block], trace.tanh_c[block], trace.products[block]
+        o, i, f, g, _ = trace.gates[block].swapaxes(0, 1)
+        i_f = trace.gates[block, 1:3]
+        _, delta_c, delta_a = memory
+        delta = delta_a.reshape(len(delta_a), 4, *delta_c.shape[1:])
+        delta_i_f, delta_g, delta_o = delta[:, :2], delta[:, 2], delta[:, 3]
+        # What needs no later step, for the whole block. Of what a gate s lets through,
+        # ∂(s ⊙ v)/∂a_s = v ⊙ s(1 − s) = (s ⊙ v)(1 − s): the products are there already.
+        subtract(one, i_f, delta_i_f)
+        multiply(delta_i_f, ig_fc, delta_i_f)  # ∂c_t/∂a_i and ∂c_t/∂a_f
+        subtract(one, o, delta_o)
+        multiply(delta_o, h, delta_o)  # ∂h_t/∂a_o
+        multiply(ig_fc[:, 0], g, delta_g)
+        subtract(i, delta_g, delta_g)  # ∂c_t/∂a_g = i(1 − g²)
+        multiply(h, tanh_c, delta_c)
+        subtract(o, delta_c, delta_c)  # ∂h_t/∂c_t = o(1 − tanh² c_t)
+        if trace.inside is not None and carried.any():
+            # Past a sequence's end, what reaches its final cell state waits as it is.
+            inside = trace.inside[block, None]
+            delta[:, :3] *= inside[:, None]
+            f = np.where(inside, f, one)
+        for s, f_t in zip(steps, f[::-1], strict=True):
+            add(s.delta_h, from_next_h, s.delta_h)  # δ^h_t
+            multiply(s.delta_c, s.delta_h, s.delta_c)
+            add(s.delta_c, carried, s.delta_c)  # δ^c_t = ∂h_t/∂c_t ⊙ δ^h_t + f_{t+1} ⊙ δ^c_{t+1}
+            multiply(s.delta_i, s.delta_c, s.delta_i)  # δ^{a_i} = ∂c_t/∂a_i ⊙ δ^c_t, and so on
+            multiply(s.delta_f, s.delta_c, s.delta_f)
+            multiply(s.delta_g, s.delta_c, s.delta_g)
+            multiply(s.delta_o, s.delta_h, s.delta_o)
+            multiply(f_t, s.delta_c, carried)
+            matmul(W_hhT, s.delta_a, from_next_h)
 
-        The gradients belong to the weights that the forward pass used, even if the layer's
-        weights have changed since.
+    # ------------------------------------------------------------ states
 
-        Parameters
-        ----------
-        trace : Trace
-            From `forward`.
-        dh : (T, B, H)
-            ∂E/∂h_t by every way that does not lead through step t + 1: W_hyᵀ δ^y_t for a readout.
-            Entries past a sequence's length are ignored.
-        dstate_T : (dh_T, dc_T), each (B, H), optional
-            What reaches the final state from outside, as when chunks of a sequence are chained.
+    def _parts(self, name: str, state: object, B: int) -> tuple[Array, ...]:
+        shape = (B, self.hidden_size)
+        if state is None:
+            return tuple(np.zeros((2, *shape), self.dtype))
+        if not isinstance(state, tuple | list):
+            raise TypeError(f"{name} is a {type(state).__name__}, expected a pair (h, c)")
+        if len(state) != 2:
+            raise ValueError(f"{name} has {len(state)} parts, expected a pair (h, c)")
+        return tuple(
+            state_array(f"{name}'s {part}", value, shape, self.dtype)
+            for part, value in zip("hc", state, strict=True)
+        )
 
-        Returns
-        -------
-        dx : (T, B, D)
-            dE/dx_t; zeros past a sequence's length.
-        dstate_0 : (dE/dh_0, dE/dc_0), each (B, H)
-        grads : dict
-            dE/dW_xh, dE/dW_hh and dE/db_h, summed over steps and batch, each in its parameter's
-            shape.
-
-        Raises
-        ------
-        TypeError, ValueError
-            A trace of another kind of layer; a wrong dtype or shape, NaN or infinity in `dh` or
-            `dstate_T`.
-        """
-        H = self.hidden_size
-        require_trace(trace, Trace, self._W)
-        T, B = len(trace.z) - 1, trace.z.shape[2]
-        dh = incoming(dh, (T, B, H), trace.inside, self.dtype)
-        dh_T, dc_T = (d.T for d in _pair("dstate_T", dstate_T, (B, H), self.dtype))
-        W_hhT, one = trace.W[:, :H].T, np.ones((), self.dtype)
-        way_back = WayBack(trace, dh, self._for_the_way_back, (H, H, 4 * H))
-        endings = {} if dstate_T is None else way_back.endings()
-
-        from_next = np.zeros((H, B), self.dtype)  # Σ_q W_hh,qᵀ δ^{a_q}_{t+1}
-        carried = np.zeros((H, B), self.dtype)  # f_{t+1} ⊙ δ^c_{t+1}
-        for steps, (_, delta_c, delta_a), each_step in way_back.blocks():
-            h, tanh_c = trace.z[1:, :H][steps], trace.tanh_c[steps]
-            gates, ig_fc = trace.gates[steps], trace.products[steps]
-            i, f, o, g = gates.swapaxes(0, 1)
-            delta = delta_a.reshape(-1, 4, H, B)
-            delta_g, delta_o = delta[:, 2], delta[:, 3]
-            # What needs no later step, for the whole block. Of what a gate s lets through,
-            # ∂(s ⊙ v)/∂a_s = v ⊙ s(1 − s) = (s ⊙ v)(1 − s): the products are there already.
-            subtract(one, gates[:, :2], delta[:, :2])
-            multiply(delta[:, :2], ig_fc, delta[:, :2])  # ∂c_t/∂a_i and ∂c_t/∂a_f
-            subtract(one, o, delta_o)
-            multiply(delta_o, h, delta_o)  # ∂h_t/∂a_o
-            multiply(ig_fc[:, 0], g, delta_g)
-            subtract(i, delta_g, delta_g)  # ∂c_t/∂a_g = i(1 − g²)
-            multiply(h, tanh_c, delta_c)
-            subtract(o, delta_c, delta_c)  # ∂h_t/∂c_t = o(1 − tanh² c_t)
-            for t, f_t, (dh_t, dc_t, da_t, da_i, da_f, da_g, da_o) in zip(
-                reversed(range(T)[steps]), f[::-1], each_step, strict=True
-            ):
-                if t in endings:
-                    from_next[:, endings[t]] = dh_T[:, endings[t]]
-                    carried[:, endings[t]] = dc_T[:, endings[t]]
-                add(dh_t, from_next, dh_t)  # δ^h_t
-                multiply(dc_t, dh_t, dc_t)
-                add(dc_t, carried, dc_t)  # δ^c_t = ∂h_t/∂c_t ⊙ δ^h_t + f_{t+1} ⊙ δ^c_{t+1}
-                multiply(da_i, dc_t, da_i)  # δ^{a_i} = ∂c_t/∂a_i ⊙ δ^c_t, and so on
-                multiply(da_f, dc_t, da_f)
-                multiply(da_g, dc_t, da_g)
-                multiply(da_o, dh_t, da_o)
-                multiply(f_t, dc_t, carried)
-                np.matmul(W_hhT, da_t, out=from_next)
-
-        dstate_0 = np.ascontiguousarray(from_next.T), np.ascontiguousarray(carried.T)
-        return way_back.dx, dstate_0, self._unpack(way_back.dW)
-
-
-def _halve(W: Array, W_halved: Array) -> None:
-    """Put the gates of W in the order of a pass, those of i, f and o halved: σ(a) = ½ + ½ tanh(½a),
-    so one tanh then serves all four.
-    """
-    blocks = (4, len(W) // 4, W.shape[1])
-    gates = dict(zip(GATES, W.reshape(blocks), strict=True))
-    for q, rows in zip(GATES_IN_PASS, W_halved.reshape(blocks), strict=True):
-        multiply(gates[q], 1 if q == "g" else 0.5, out=rows)
-
-
-def _pair(
-    name: str,
-    value: tuple[ArrayLike, ArrayLike] | None,
-    shape: tuple[int, int],
-    dtype: np.dtype,
-) -> State:
-    """Return what belongs to h and what belongs to c, each of the given shape; zeros for None."""
-    if value is None:
-        return np.zeros(shape, dtype), np.zeros(shape, dtype)
-    if not isinstance(value, tuple | list):
-        raise TypeError(f"{name} is a {type(value).__name__}, expected a pair (h, c)")
-    if len(value) != 2:
-        raise ValueError(f"{name} has {len(value)} parts, expected a pair (h, c)")
-    h, c = value
-    return real_array(f"{name}'s h", h, shape, dtype), real_array(f"{name}'s c", c, shape, dtype)
+    def _state(self, parts: tuple[Array, ...]) -> State:
+        h, c = parts
+        return h, c

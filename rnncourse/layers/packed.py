@@ -1,17 +1,20 @@
-"""What the recurrent layers share: one packed matrix, its parts by name, and packed columns.
+"""What the recurrent layers share: packed weights, packed columns, and the walk over the steps.
 
 W = [W_hh | W_xh | b_h] acts on the packed column [h_{t-1}; x_t; 1], so that a step is one product
-and the gradients of all weights are one product at the end. A batch is stored as columns: z[t]
-has shape (H + D + 1, B), and a gate of all sequences is one contiguous block (H, B).
+and the gradients of all weights are one product at the end. A batch is stored as columns: the
+packed columns of a step have shape (H + D + 1, B), and a gate of all sequences is one contiguous
+block (H, B).
 
-The way back goes by blocks of steps. What needs no later step is computed for a whole block at
-once, in memory that every block uses again.
+A layer says in two short loops what a step computes, forward and back; what surrounds the loops is
+here. Both ways go by blocks of steps. A pass with a trace is one block of T steps; `run`, which
+keeps nothing, walks through small blocks in the same memory. On the way back, what needs no later
+step is computed for a whole block at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -21,13 +24,22 @@ from ..validation import (
     Params,
     copy_params,
     float_dtype,
+    incoming,
+    real_array,
     require_finite,
     require_rng,
     require_size,
+    require_trace,
+    sequences,
 )
 from .buffers import Buffers
 
-COLUMNS = 1024  # of a block of steps; any number from 256 to 2048 is about as fast
+COLUMNS = 1024  # of a block on the way back; any number from 256 to 2048 is about as fast
+COLUMNS_OF_A_RUN = 256  # of a block of `run`: small enough to stay in the processor's cache
+
+State = TypeVar("State")
+Trace = TypeVar("Trace", bound="PackedTrace")
+Shapes = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,16 +48,29 @@ class PackedTrace:
 
     Attributes
     ----------
-    W : (R, H + D + 1) copy of the packed weights that the pass used
-    z : (T + 1, H + D + 1, B) packed columns; z[t] is [h_t; x_{t+1}; 1], so z[0] holds h_0
     lengths : (B,) length of each sequence
     inside : (T, B) bool, True where step t belongs to sequence b; None if all have length T
+    W : (R, H + D + 1) copy of the packed weights that the pass used
+    columns : (T + 1, H + D + 1, B) packed columns; columns[t] is [h_t; x_{t+1}; 1], so columns[0]
+        holds h_0
     """
 
-    W: Array
-    z: Array
+    blocks: ClassVar[int] = 1
+
     lengths: NDArray[np.intp]
     inside: NDArray[np.bool_] | None
+    W: Array
+    columns: Array
+
+    @property
+    def states(self) -> tuple[Array, ...]:
+        """The states from step 0 to step T as columns, each (T + 1, H, B): h, and c if any."""
+        return (self.columns[:, : len(self.W) // self.blocks],)
+
+    @property
+    def h(self) -> Array:
+        """Hidden states h_1 … h_T, (T, B, H), read-only; zeros past a sequence's length."""
+        return self.shown(self.states[0][1:])
 
     def shown(self, columns: Array) -> Array:
         """Return columns (T, H, B) as (T, B, H), read-only; zeros past a sequence's length."""
@@ -54,11 +79,17 @@ class PackedTrace:
         return rows
 
 
-class PackedLayer:
-    """A layer whose parameters live side by side in one packed matrix of R = `blocks` · H rows."""
+class PackedLayer(Generic[State, Trace]):
+    """A layer whose parameters live side by side in one packed matrix of R = `blocks` · H rows.
 
-    blocks = 1
-    # The views that a step needs, forward and back: see `Buffers`.
+    A layer adds `_trace`, the class of its traces; `_shapes`, what a trace of T steps holds;
+    `_each_step`, the views of it that a step needs; `_forward`, the loop; and the same for the way
+    back.
+    """
+
+    blocks: ClassVar[int] = 1
+    torch_kind: str | None = None  # the module of `torch.nn` that computes the same
+    _trace: type[Trace]
     _each_step: Callable[..., list[Any]]
     _each_step_back: Callable[..., list[Any]]
 
@@ -84,113 +115,344 @@ class PackedLayer:
         kind = type(self).__name__
         return f"{kind}({self.input_size}, {self.hidden_size}, dtype={self.dtype})"
 
+    # ------------------------------------------------------------ parameters
+
     @property
     def params(self) -> Params:
         """W_xh (R, D), W_hh (R, H) and b_h (R,): views of the packed matrix, by name.
 
-        R is H for an RNN. For an LSTM it is 4H, the gates stacked in the order i, f, g, o. The
-        mapping is read-only; write into its arrays: ``layer.params["b_h"][:] = 0``, or
+        R is H for an RNN. For an LSTM it is 4H, the gates stacked in the order i, f, g, o; for a
+        GRU 3H, in the order r, z, n. The mapping is read-only; write into its arrays:
+        ``layer.params["b_h"][:] = 0``, or
         ``for name, W in layer.params.items(): W -= 0.1 * grads[name]``.
         """
         return MappingProxyType(self._unpack(self._W))
 
     def load_params(self, values: Mapping[str, ArrayLike]) -> None:
-        """Copy `values` (W_xh, W_hh, b_h) into the layer; nothing changes unless all fit."""
+        """Copy `values`, by the names of `params`; nothing changes unless all fit."""
         copy_params(self.params, values)
 
     def _unpack(self, W: Array) -> dict[str, Array]:
         H = self.hidden_size
         return {"W_xh": W[:, H:-1], "W_hh": W[:, :H], "b_h": W[:, -1]}
 
-    def _start(
-        self, x: Array, h_0: Array, *shapes: tuple[int, ...]
-    ) -> tuple[list[Array], list[Any]]:
-        """Return what a forward pass needs: W (R, H + D + 1), a copy of the weights; z, with h_0,
-        the inputs and the ones in place (the layer's loop fills in h_t); arrays of other shapes;
-        and the views that each step needs.
+    def _gate(self, index: int) -> dict[str, Array]:
+        """Return W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, as views."""
+        H = self.hidden_size
+        return self._unpack(self._W[index * H : (index + 1) * H])
+
+    def _require_finite_weights(self) -> None:
+        require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
+
+    # ------------------------------------------------------------ forward
+
+    def forward(
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[Array, State, Trace]:
+        """Run the layer over every step, and keep what `backward` needs.
+
+        Parameters
+        ----------
+        x : (T, B, D)
+            Inputs; T and B at least 1. Steps past a sequence's length may hold anything.
+        state : optional
+            Initial state: h_0 (B, H), and for an LSTM the pair (h_0, c_0); zeros if left out.
+        lengths : (B,) of whole numbers from 1 to T, optional
+            Length of each sequence; T if left out.
+
+        Returns
+        -------
+        h : (T, B, H)
+            Hidden states h_1 … h_T; zeros past a sequence's length.
+        state_T : as `state`
+            The state after each sequence's last step.
+        trace : Trace
+            For `backward`, and for looking inside: every gate by its name.
 
         Raises
         ------
-        NotFiniteError
-            A weight that is not finite.
+        TypeError, ValueError
+            A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
+            state or in a parameter; numbers so large that a state overflows.
         """
-        require_finite("the layer's packed weights [W_hh | W_xh | b_h]", self._W)
-        (T, B, _), H = x.shape, self.hidden_size
+        x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
+        start = self._parts("state", state, x.shape[1])
+        trace, steps = self._ready(len(x), lengths, inside, self._for_traces)
+        h, state_T = self._walk(trace, steps, x, start, lengths, inside)
+        return h, state_T, trace
+
+    def run(
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[Array, State]:
+        """Run the layer over every step and keep nothing: `forward` without its trace.
+
+        Arguments, results and errors are those of `forward`.
+        """
+        x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
+        T, B, _ = x.shape
+        start = self._parts("state", state, B)
+        size = min(T, max(1, COLUMNS_OF_A_RUN // B))
+        trace, steps = self._ready(size, lengths, None, Buffers(self._each_step))
+        return self._walk(trace, steps, x, start, lengths, inside)
+
+    def step(self, x_t: ArrayLike, state: State | None = None) -> tuple[Array, State]:
+        """Compute one step, as its equations are printed, and keep nothing.
+
+        For a loop of one's own: ``h_t, state = layer.step(x_t, state)``.
+
+        Parameters
+        ----------
+        x_t : (B, D)
+            The input of this step.
+        state : optional
+            The state before it, as for `forward`; zeros if left out.
+
+        Returns
+        -------
+        h_t : (B, H)
+        state : the state after it, to be handed to the next step
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `forward`.
+        """
+        raise NotImplementedError
+
+    def _ready(
+        self,
+        size: int,
+        lengths: NDArray[np.intp],
+        inside: NDArray[np.bool_] | None,
+        memory: Buffers,
+    ) -> tuple[Trace, list[Any]]:
+        """Return a trace of `size` steps, with the weights in place, and the views of its steps."""
+        self._require_finite_weights()
+        B = len(lengths)
         R, N = self._W.shape
-        arrays, steps = self._for_traces.lend(self.dtype, (R, N), (T + 1, N, B), *shapes)
-        W, z = arrays[:2]
-        W[...] = self._W
-        z[0, :H] = h_0.T
-        z[:T, H:-1] = x.transpose(0, 2, 1)
-        z[T, H:-1] = 0
-        z[:, -1] = 1
-        return arrays, steps
+        shapes = (R, N), (size + 1, N, B), *self._shapes(size, B)
+        arrays, steps = memory.lend(self.dtype, *shapes)
+        trace = self._trace(lengths, inside, *arrays)
+        trace.W[...] = self._W
+        trace.columns[:, -1] = 1
+        return trace, steps
 
-    def _states(self, z: Array, inside: NDArray[np.bool_] | None) -> Array:
-        """Return h (T, B, H), never a view of z; raise if a state has overflowed."""
-        h = z[1:, : self.hidden_size].transpose(0, 2, 1).copy()
+    def _walk(
+        self,
+        trace: Trace,
+        steps: list[Any],
+        x: Array,
+        start: tuple[Array, ...],
+        lengths: NDArray[np.intp],
+        inside: NDArray[np.bool_] | None,
+    ) -> tuple[Array, State]:
+        """Run over x by blocks of as many steps as the trace has; return h and the final state."""
+        (T, B, _), H = x.shape, self.hidden_size
+        h = np.empty((T, B, H), self.dtype)
+        final = tuple(np.empty((B, H), self.dtype) for _ in start)
+        for part, part_0 in zip(trace.states, start, strict=True):
+            part[0] = part_0.T
+        self._prepare(trace)
+        for begin in range(0, T, len(steps)):
+            n = min(len(steps), T - begin)
+            trace.columns[:n, H:-1] = x[begin : begin + n].transpose(0, 2, 1)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
+                self._forward(trace, steps[:n])
+            h[begin : begin + n] = trace.states[0][1 : n + 1].transpose(0, 2, 1)
+            for part, part_T in zip(trace.states, final, strict=True):
+                if inside is None:
+                    part_T[...] = part[n].T
+                else:
+                    ends = np.flatnonzero((begin < lengths) & (lengths <= begin + n))
+                    part_T[ends] = part[lengths[ends] - begin, :, ends]
+                if begin + n < T:
+                    part[0] = part[n]
+        trace.columns[n, H:-1] = 0
         require_finite("h (inputs or weights are too large)", h)
-        return cleared(h, inside)
+        return cleared(h, inside), self._state(final)
 
+    def _shapes(self, T: int, B: int) -> Shapes:
+        """Return the shapes of a trace's arrays after W and the packed columns."""
+        return ()
 
-class WayBack:
-    """A backward pass by blocks of steps, and what it collects: dx (T, B, D) and dW.
+    def _prepare(self, trace: Any) -> None:
+        """Put the weights of a trace in the form in which the loop uses them."""
 
-    Parameters
-    ----------
-    trace : PackedTrace
-    dh : (T, B, H) as the layer's `backward` checked it
-    buffers : Buffers
-    rows : the numbers of rows of the arrays that a layer needs for a block: first δ^h, last δ^a
-    """
+    def _forward(self, trace: Trace, steps: list[Any]) -> None:
+        """Fill in what these steps compute: equation by equation, each into memory of its own."""
+        raise NotImplementedError
 
-    def __init__(
-        self, trace: PackedTrace, dh: Array, buffers: Buffers, rows: tuple[int, ...]
-    ) -> None:
-        T, B, H = dh.shape
-        self.trace, self.dh, self.size = trace, dh, min(T, max(1, COLUMNS // B))
-        self.W_xh = trace.W[:, H:-1]
-        self.dx = np.empty((T, B, self.W_xh.shape[1]), dh.dtype)
-        self.dW = np.empty_like(trace.W)
-        shapes = [(self.size, n, B) for n in (*rows, *trace.W.shape)]
-        arrays, self.each_step = buffers.lend(dh.dtype, *shapes, trace.W.shape)
-        *self.arrays, self.for_delta_a, self.for_z, self.for_dW = arrays
+    # ------------------------------------------------------------ backward
 
-    def blocks(self) -> Iterator[tuple[slice, list[Array], list[Any]]]:
-        """Yield each block's steps, its arrays (K, rows, B), and the views of them that each step
-        needs, the last step first; the last block first.
+    def backward(
+        self, trace: Trace, dh: ArrayLike | None = None, dstate_T: State | None = None
+    ) -> tuple[Array, State, dict[str, Array]]:
+        """Backpropagate through time.
 
-        δ^h starts as dh. When the layer asks for the next block, δ^a must be there.
+        The gradients belong to the weights that the forward pass used, even if the layer's
+        weights have changed since.
+
+        Parameters
+        ----------
+        trace : Trace
+            From `forward`.
+        dh : (T, B, H), optional
+            ∂E/∂h_t by every way that does not lead through step t + 1: W_hyᵀ δ^y_t for a readout.
+            Entries past a sequence's length are ignored; zeros if left out.
+        dstate_T : as the state, optional
+            What reaches the final state from outside, as when chunks of a sequence are chained.
+
+        Returns
+        -------
+        dx : (T, B, D)
+            dE/dx_t; zeros past a sequence's length.
+        dstate_0 : as the state
+            dE/dh_0, and for an LSTM the pair (dE/dh_0, dE/dc_0).
+        grads : dict
+            The gradient of each parameter, summed over steps and batch, in its parameter's shape.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A trace of another kind of layer; a wrong dtype or shape, NaN or infinity in `dh` or
+            `dstate_T`.
         """
-        for end in range(len(self.dh), 0, -self.size):
-            steps = slice(max(0, end - self.size), end)
-            n = end - steps.start
-            arrays = [a[:n] for a in self.arrays]
-            np.copyto(arrays[0], self.dh[steps].transpose(0, 2, 1))
-            yield steps, arrays, self.each_step[n - 1 :: -1]
-            # Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: the gradients of all parameters in one product.
-            delta_a = _side_by_side(arrays[-1], self.for_delta_a)
-            z = _side_by_side(self.trace.z[steps], self.for_z)
-            if end == len(self.dh):
-                np.matmul(delta_a, z.T, out=self.dW)
-            else:
-                self.dW += np.matmul(delta_a, z.T, out=self.for_dW)
-            np.matmul(delta_a.T, self.W_xh, out=self.dx[steps].reshape(-1, self.W_xh.shape[1]))
+        H = self.hidden_size
+        require_trace(trace, self._trace, self._W)
+        T, B = len(trace.columns) - 1, trace.columns.shape[2]
+        outer, *outer_rest = self._parts("dstate_T", dstate_T, B)
+        if dh is None:
+            dh = np.zeros((T, B, H), self.dtype)
+        else:
+            dh = incoming(dh, (T, B, H), trace.inside, self.dtype)
+        if dstate_T is not None:
+            dh = dh.copy()
+            dh[trace.lengths - 1, np.arange(B)] += outer
 
-    def endings(self) -> dict[int, NDArray[np.intp]]:
-        """Return, by step (counted from 0), the sequences that end with it."""
-        lengths = self.trace.lengths
-        return {int(n) - 1: np.flatnonzero(lengths == n) for n in set(lengths)}
+        size = min(T, max(1, COLUMNS // B))
+        shapes = (size, H, B), *self._shapes_back(size, B), *self._shapes_of_sums(size, B)
+        memory, steps = self._for_the_way_back.lend(self.dtype, *shapes)
+        sums, own = memory[-3:], memory[:-3]
+        # What step t + 1 sends back to the state after step t: to h_t, and for an LSTM to c_t.
+        from_next = np.zeros((H, B), self.dtype), *(d.T.copy() for d in outer_rest)
+        dW, dx = self._new_gradients(), np.empty((T, B, self.input_size), self.dtype)
+        for end in range(T, 0, -size):
+            block = slice(max(0, end - size), end)
+            n = end - block.start
+            delta_h, *others = (array[:n] for array in own)
+            np.copyto(delta_h, dh[block].transpose(0, 2, 1))
+            self._backward(trace, block, [delta_h, *others], steps[n - 1 :: -1], from_next)
+            self._collect(trace, block, others[-1], dW, dx[block], sums)
+        dstate_0 = tuple(np.ascontiguousarray(d.T) for d in from_next)
+        return dx, self._state(dstate_0), self._gradients(dW)
+
+    def _shapes_back(self, size: int, B: int) -> Shapes:
+        """Return the shapes of what `_backward` needs for a block, after δ^h; δ^a is the last."""
+        raise NotImplementedError
+
+    def _backward(
+        self,
+        trace: Trace,
+        block: slice,
+        memory: list[Array],
+        steps: list[Any],
+        from_next: tuple[Array, ...],
+    ) -> None:
+        """Go back through a block of steps: fill its δ^a, and bring `from_next` to its beginning.
+
+        δ^h starts as dh. `steps` are the views of the memory that each step needs, the last step
+        first.
+        """
+        raise NotImplementedError
+
+    def _shapes_of_sums(self, size: int, B: int) -> Shapes:
+        R, N = self._W.shape
+        return (size * R * B,), (size * N * B,), (R, N)
+
+    def _collect(
+        self, trace: Trace, block: slice, delta_a: Array, dW: Array, dx: Array, memory: list[Array]
+    ) -> None:
+        """Put in place a block's dx, W_xhᵀ δ^a_t, and its share of the gradients of all
+        parameters, Σ_t δ^a_t [h_{t-1}; x_t; 1]ᵀ: one product each.
+        """
+        delta_a = side_by_side(delta_a, memory[0])
+        columns = side_by_side(trace.columns[block], memory[1])
+        last = block.stop == len(trace.columns) - 1
+        add_product(delta_a, columns.T, dW, memory[2], last)
+        np.matmul(delta_a.T, trace.W[:, self.hidden_size : -1], out=dx.reshape(-1, dx.shape[-1]))
+
+    def _new_gradients(self) -> Array:
+        """Return memory for the gradients of all parameters."""
+        return np.empty_like(self._W)
+
+    def _gradients(self, dW: Array) -> dict[str, Array]:
+        """Return the gradients by name."""
+        return self._unpack(dW)
+
+    # ------------------------------------------------------------ one step
+
+    def _arguments_of_step(
+        self, x_t: ArrayLike, state: State | None
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Check what `step` is given."""
+        x_t = real_array("x_t", x_t, ("B", self.input_size), self.dtype)
+        return x_t, self._parts("state", state, len(x_t))
+
+    def _checked(self, a_t: Array) -> Array:
+        """Return the pre-activations of a step; where they are not finite, say why.
+
+        A weight that is not finite shows in them, and they are fewer than the weights.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite(a_t.sum()):
+                self._require_finite_weights()
+                require_finite("a_t (inputs or weights are too large)", a_t)
+        return a_t
+
+    def _pre_activations(self, x_t: Array, h_prev: Array) -> Array:
+        """Return W_hh h_{t-1} + W_xh x_t + b_h for each sequence, (B, R)."""
+        W_xh, W_hh, b_h = self._unpack(self._W).values()
+        return self._checked(h_prev @ W_hh.T + x_t @ W_xh.T + b_h)
+
+    # ------------------------------------------------------------ states
+
+    def _parts(self, name: str, state: Any, B: int) -> tuple[Array, ...]:
+        """Return the arrays of a state, or of a gradient for it, each (B, H); zeros for None."""
+        if isinstance(state, tuple):
+            raise TypeError(
+                f"{name} is a tuple of {len(state)}, expected one array (B, H): h of "
+                f"{'an' if self.torch_kind == 'RNN' else 'a'} {type(self).__name__}"
+            )
+        return (state_array(name, state, (B, self.hidden_size), self.dtype),)
+
+    def _state(self, parts: tuple[Array, ...]) -> State:
+        """Return the state that `_parts` took apart."""
+        return cast(State, parts[0])
 
 
-def _side_by_side(columns: Array, out: Array) -> Array:
+def state_array(
+    name: str, value: ArrayLike | None, shape: tuple[int, int], dtype: np.dtype
+) -> Array:
+    """Return a state, or a gradient for it, of the given shape; zeros for None."""
+    return np.zeros(shape, dtype) if value is None else real_array(name, value, shape, dtype)
+
+
+def side_by_side(columns: Array, memory: Array) -> Array:
     """Return the columns of K steps, (K, N, B), as one matrix (N, K · B)."""
     K, N, B = columns.shape
     if B == 1:
         return columns[:, :, 0].T
-    matrix = out.reshape(-1)[: columns.size].reshape(N, K, B)
+    matrix = memory[: columns.size].reshape(N, K, B)
     np.copyto(matrix, columns.transpose(1, 0, 2))
     return matrix.reshape(N, K * B)
+
+
+def add_product(a: Array, b: Array, total: Array, memory: Array, first: bool) -> None:
+    """Add a @ b to `total`, or let it be the first to be written there."""
+    if first:
+        np.matmul(a, b, out=total)
+    else:
+        total += np.matmul(a, b, out=memory)
 
 
 def cleared(rows: Array, inside: NDArray[np.bool_] | None) -> Array:

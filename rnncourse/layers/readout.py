@@ -9,6 +9,7 @@ A loss is taken over *predictions*: one output vector of one sequence at one ste
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -29,6 +30,8 @@ from ..validation import (
     require_size,
     whole_numbers,
 )
+
+Reduction = Literal["mean", "sum"]
 
 
 class Readout:
@@ -73,9 +76,12 @@ class Readout:
     def forward(self, h: ArrayLike) -> Array:
         """Return y = W_hy h + b_y for hidden states `h` of shape (..., H); y is (..., O)."""
         h = _vectors("h", h, self.hidden_size, self.dtype)
-        for name, value in self.params.items():
-            require_finite(name, value)
-        return h @ self.params["W_hy"].T + self.params["b_y"]
+        with np.errstate(over="ignore", invalid="ignore"):
+            y = h @ self._params["W_hy"].T + self._params["b_y"]
+            if not np.isfinite(y.sum()):  # a parameter that is not finite shows here
+                for name, value in self.params.items():
+                    require_finite(name, value)
+        return y
 
     def backward(self, h: ArrayLike, dy: ArrayLike) -> tuple[Array, dict[str, Array]]:
         """Return (dE/dh, {W_hy: dE/dW_hy, b_y: dE/db_y}), summed over all leading axes.
@@ -95,7 +101,7 @@ class Readout:
 
 
 def squared_error(
-    y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
+    y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: Reduction = "mean"
 ) -> tuple[float, Array]:
     """Half the squared distance of outputs from targets (eq-squared-error).
 
@@ -133,7 +139,7 @@ def squared_error(
 
 
 def softmax_cross_entropy(
-    y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: str = "mean"
+    y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: Reduction = "mean"
 ) -> tuple[float, Array]:
     """Negative log-likelihood, in nats, of labels under softmax(y) (eq-cross-entropy).
 
@@ -163,12 +169,15 @@ def softmax_cross_entropy(
     if mask is not None:
         targets = np.where(weight > 0, targets, 0)
     labels = whole_numbers("targets", targets, y.shape[:-1], 0, y.shape[-1] - 1)
-    log_p = log_softmax(y)
-    chosen = np.take_along_axis(log_p, labels[..., None], axis=-1)
+    log_p, at = log_softmax(y), labels[..., None]
     dy = np.exp(log_p)
-    np.put_along_axis(dy, labels[..., None], np.expm1(chosen), axis=-1)  # p − 1, exact near p = 1
-    counted = np.where(weight > 0, chosen[..., 0], 0)
-    return -float(np.sum(weight * counted)), weight[..., None] * dy
+    # Where the label is nearly certain, p rounds to 1. What it lacks is the sum of the others: q.
+    np.put_along_axis(dy, at, 0, axis=-1)
+    q = dy.sum(axis=-1, keepdims=True)
+    np.put_along_axis(dy, at, -q, axis=-1)  # p − 1 = −q
+    chosen = np.take_along_axis(log_p, at, axis=-1)
+    E = np.where(q < 0.5, -np.log1p(-np.minimum(q, 0.5)), -chosen)[..., 0]  # −log p = −log(1 − q)
+    return float(np.sum(weight * np.where(weight > 0, E, 0))), weight[..., None] * dy
 
 
 def _vectors(name: str, value: ArrayLike, size: int | str, dtype: DTypeLike) -> Array:
@@ -183,9 +192,9 @@ def _outputs(y: ArrayLike) -> Array:
     return _vectors("y", y, "O", np.float32 if y.dtype == np.float32 else np.float64)
 
 
-def _weights(y: Array, mask: ArrayLike | None, reduction: str) -> NDArray[np.floating]:
+def _weights(y: Array, mask: ArrayLike | None, reduction: Reduction) -> NDArray[np.floating]:
     """Return the weight of each prediction in the loss: 0 where the mask is False."""
-    require_choice("reduction", reduction, ("mean", "sum"))
+    require_choice("reduction", reduction, get_args(Reduction))
     if mask is None:
         counted = np.ones(y.shape[:-1], bool)
     else:

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..validation import Array, Params, copy_params
-from .lstm import LSTM
-from .rnn import RNN
+from . import layer as call
+from .layer import Layer
 
 
 class Stack:
-    """Recurrent layers run one above the other, used as one layer.
+    """Layers run one above the other, used as one layer.
 
     Its inputs are those of the first layer, its hidden states those of the last.
 
     Parameters
     ----------
-    *layers : RNN or LSTM
+    *layers : any layers
         From the bottom up. Each one's input size is the hidden size of the one below; all have
-        one dtype.
+        one dtype. Only the first may take labels, as an `Embedding` does.
 
     Examples
     --------
@@ -34,18 +34,23 @@ class Stack:
     ((6, 2, 4), ['layer1.W_hh', 'layer1.W_xh'])
     """
 
-    def __init__(self, *layers: RNN | LSTM) -> None:
+    def __init__(self, *layers: Layer) -> None:
         if not layers:
-            raise ValueError("layers is empty, expected at least one RNN or LSTM")
+            raise ValueError("layers is empty, expected at least one layer")
         for n, layer in enumerate(layers, start=1):
-            if not isinstance(layer, RNN | LSTM):
+            if isinstance(layer, list | tuple):
                 raise TypeError(
-                    f"layer {n} is {layer!r}, expected an RNN or LSTM; give layers one by one: "
-                    "Stack(a, b)"
+                    f"layer {n} is a {type(layer).__name__}, expected a layer; give layers one by "
+                    "one: Stack(a, b)"
                 )
+            call.require_layer(f"layer {n}", layer)
             if any(layer is other for other in layers[: n - 1]):
                 raise ValueError(f"layer {n} stands in the stack twice, expected layers of its own")
         for n, (below, above) in enumerate(pairwise(layers), start=2):
+            if call.takes_labels(above):
+                raise ValueError(
+                    f"layer {n} is {above!r}, which takes labels, expected it as layer 1"
+                )
             if above.input_size != below.hidden_size:
                 raise ValueError(
                     f"layer {n} has input_size {above.input_size}, expected {below.hidden_size}, "
@@ -56,6 +61,9 @@ class Stack:
         self.layers = layers
         self.input_size, self.hidden_size = layers[0].input_size, layers[-1].hidden_size
         self.dtype = layers[0].dtype
+        self.causal = all(map(call.is_causal, layers))
+        self.backward_size = call.backward_size(layers[-1])
+        self.takes_labels = call.takes_labels(layers[0])
 
     @property
     def params(self) -> Params:
@@ -97,30 +105,66 @@ class Stack:
             As for the layers; the message says in which one.
         """
         h, states, traces = x, [], []
-        parts = zip(self.layers, self._each("state", state), strict=True)
-        for n, (layer, own) in enumerate(parts, start=1):
+        for n, layer, own in self._from_the_bottom(state):
             with _in_layer(n):
-                h, state_T, trace = layer.forward(h, own, lengths)
+                h, state_T, trace = call.forward(layer, h, own, lengths)
             states.append(state_T)
             traces.append(trace)
         return np.asarray(h), tuple(states), tuple(traces)
 
+    def run(
+        self, x: ArrayLike, state: tuple[Any, ...] | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[Array, tuple[Any, ...]]:
+        """As `forward`, without a trace."""
+        h, states = x, []
+        for n, layer, own in self._from_the_bottom(state):
+            with _in_layer(n):
+                h, state_T = call.run(layer, h, own, lengths)
+            states.append(state_T)
+        return np.asarray(h), tuple(states)
+
+    def step(
+        self, x_t: ArrayLike, state: tuple[Any, ...] | None = None
+    ) -> tuple[Array, tuple[Any, ...]]:
+        """Compute one step of every layer, and keep nothing.
+
+        Parameters
+        ----------
+        x_t : (B, D)
+        state : tuple, optional
+            One state for each layer, from the bottom up; zeros if left out.
+
+        Returns
+        -------
+        h_t : (B, H) of the last layer
+        state : tuple of each layer's state
+        """
+        h_t, states = x_t, []
+        for n, layer, own in self._from_the_bottom(state):
+            with _in_layer(n):
+                h_t, own = call.step(layer, h_t, own)
+            states.append(own)
+        return np.asarray(h_t), tuple(states)
+
     def backward(
-        self, trace: tuple[Any, ...], dh: ArrayLike, dstate_T: tuple[Any, ...] | None = None
-    ) -> tuple[Array, tuple[Any, ...], dict[str, Array]]:
+        self,
+        trace: tuple[Any, ...],
+        dh: ArrayLike | None = None,
+        dstate_T: tuple[Any, ...] | None = None,
+    ) -> tuple[Array | None, tuple[Any, ...], dict[str, Array]]:
         """Backpropagate through every layer: the dx of one is the dh of the one below.
 
         Parameters
         ----------
         trace : tuple
             From `forward`.
-        dh : (T, B, H)
+        dh : (T, B, H), optional
         dstate_T : tuple, optional
             What reaches each layer's final state from outside.
 
         Returns
         -------
-        dx : (T, B, D)
+        dx : (T, B, D); None if the inputs are labels
         dstate_0 : tuple of each layer's gradient for its initial state
         grads : dict by the names of `params`
 
@@ -130,19 +174,23 @@ class Stack:
             As for the layers; the message says in which one.
         """
         parts = zip(
-            range(1, len(self.layers) + 1),
-            self.layers,
-            self._each("trace", trace),
-            self._each("dstate_T", dstate_T),
-            strict=True,
+            self._from_the_bottom(dstate_T, "dstate_T"), self._each("trace", trace), strict=True
         )
         dstates, grads = [], []
-        for n, layer, own, outer in reversed(list(parts)):
+        d: Any = dh
+        for (n, layer, outer), own in reversed(list(parts)):
             with _in_layer(n):
-                dh, dstate_0, own_grads = layer.backward(own, dh, outer)
+                d, dstate_0, own_grads = call.backward(layer, own, d, outer)
             dstates.append(dstate_0)
             grads.append(own_grads)
-        return np.asarray(dh), tuple(dstates[::-1]), self._named(grads[::-1])
+        return d, tuple(dstates[::-1]), self._named(grads[::-1])
+
+    def _from_the_bottom(
+        self, state: tuple[Any, ...] | None, name: str = "state"
+    ) -> list[tuple[int, Layer, Any]]:
+        """Return each layer's number, the layer, and its own part of a state."""
+        numbers = range(1, len(self.layers) + 1)
+        return list(zip(numbers, self.layers, self._each(name, state), strict=True))
 
     def _each(self, name: str, value: tuple[Any, ...] | None) -> tuple[Any, ...]:
         if value is None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..gradients.check import clip_by_global_norm, global_norm
+from ..layers import layer as call
 from ..model import Model
 from ..validation import (
     NotFiniteError,
@@ -124,6 +125,8 @@ def fit(
             require_size(name, count)
     if truncate is not None and (model.arrangement != "many-to-many" or lengths is not None):
         raise ValueError("truncate needs a many-to-many model and sequences of one length")
+    if truncate is not None:
+        call.require_causal(model.layer, "truncation")
     if patience is not None and validation is None:
         raise ValueError("patience needs validation data")
     if resume and checkpoint is None:
@@ -201,9 +204,13 @@ class _Batches:
     ) -> None:
         D, O = model.layer.input_size, model.readout.output_size
         one_to_many = model.arrangement == "one-to-many"
-        x = numeric("x", x, "iuf", "real numbers")
-        require_shape("x", x, ("B", D) if one_to_many else ("T", "B", D))
-        B = x.shape[-2]
+        if call.takes_labels(model.layer):
+            x = numeric("x", x, "iu", "whole numbers")
+            require_shape("x", x, ("T", "B"))
+        else:
+            x = numeric("x", x, "iuf", "real numbers")
+            require_shape("x", x, ("B", D) if one_to_many else ("T", "B", D))
+        B = x.shape[0] if one_to_many else x.shape[1]
         predictions: tuple[int | str, ...] = ("T" if one_to_many else len(x), B)
         if model.arrangement == "many-to-one":
             predictions = (B,)
@@ -258,7 +265,7 @@ class _Batches:
 
     def carry(self, chunk: dict[str, NDArray], state: Any) -> Any:
         """Return the state after a chunk in which nothing counts."""
-        return self.model.layer.forward(chunk["x"], state)[1] if self.truncate else None
+        return call.run(self.model.layer, chunk["x"], state, None)[1] if self.truncate else None
 
     def loss(self) -> float:
         """Return the loss over all data; raise if any of it does not fit."""
@@ -326,16 +333,16 @@ class _Run:
         try:
             # NaN and infinity are looked for below, with a better message than NumPy's warning.
             with np.errstate(over="ignore", invalid="ignore"):
-                E, grads, state = model.loss_and_gradients(**chunk, state=state)
-                if not np.isfinite(E):
-                    raise NotFiniteError(f"the loss is {E}")
+                found = model.loss_and_gradients(**chunk, state=state)
+                if not np.isfinite(found.E):
+                    raise NotFiniteError(f"the loss is {found.E}")
                 if self.clip_norm is None:
-                    norm = global_norm(grads)
+                    norm = global_norm(found.grads)
                 else:
-                    norm = clip_by_global_norm(grads, self.clip_norm)
+                    norm = clip_by_global_norm(found.grads, self.clip_norm)
                 if not np.isfinite(norm):
                     raise NotFiniteError(f"the gradient norm is {norm}")
-                self.optimizer.step(model.params, grads)
+                self.optimizer.step(model.params, found.grads)
             for name, W in model.params.items():
                 require_finite(f"{name} after the update", W)
         except BaseException as error:
@@ -345,7 +352,7 @@ class _Run:
                 raise TrainingDiverged(self._report(error), self.history) from error
             raise
         self.history.gradient_norm.append(norm)
-        return E, state
+        return found.E, found.state_T
 
     def _report(self, error: Exception) -> str:
         norms = self.history.gradient_norm
