@@ -16,10 +16,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from textbook import by_gate, textbook_lstm, textbook_rnn
+from textbook import GATES, GRU_GATES, by_gate, textbook_gru, textbook_lstm, textbook_rnn
 
 import rnncourse
 from rnncourse import Adam, Model, Readout, fit
+from rnncourse.layers.packed import COLUMNS
 
 # T, B, D, H: from one short sequence to a large batch.
 GRID = (
@@ -63,35 +64,61 @@ def contestants(kind: str, size: Size) -> dict[str, Callable[[], object]]:
         h.backward(incoming)
         return h
 
-    loop = textbook_rnn if kind == "RNN" else textbook_lstm
-    weights = W if kind == "RNN" else by_gate(W, np.dtype(np.float64))
-    textbook = partial(loop, weights, x.astype(np.float64), dh.astype(np.float64))
-    return {"ours": ours, "pytorch": pytorch, "textbook": textbook}
+    double = np.dtype(np.float64)
+    textbook: Callable[[np.ndarray, np.ndarray], object]
+    match kind:
+        case "RNN":
+            textbook = partial(textbook_rnn, W)
+        case "LSTM":
+            textbook = partial(textbook_lstm, by_gate(W, double, GATES))
+        case "GRU":
+            textbook = partial(textbook_gru, by_gate(W, double, GRU_GATES))
+    in_double = partial(textbook, x.astype(double), dh.astype(double))
+    return {"ours": ours, "pytorch": pytorch, "textbook": in_double}
 
 
 def products(kind: str, size: Size) -> Callable[[], object]:
-    """Return the matrix products of our training step, and nothing else of it."""
+    """Return the matrix products of our training step, and nothing else of it.
+
+    The operands lie in memory as in the layer. An RNN and an LSTM multiply the packed columns
+    [h; x; 1] step by step. A GRU has the inputs' share, [W_xh | b_h] [x; 1], beforehand, and for
+    the sums one block of rows more: δ^u, which meets the state, beside δ^{a_n}, which meets the
+    inputs.
+    """
     T, B, D, H = size
-    R, N = (H if kind == "RNN" else 4 * H), H + D + 1
+    gru = kind == "GRU"
+    R, N = {"RNN": 1, "GRU": 3, "LSTM": 4}[kind] * H, H + D + 1
     rng = np.random.default_rng(0)
-    W = rng.normal(size=(R, N)).astype(np.float32)
-    z = rng.normal(size=(T, N, B)).astype(np.float32)
-    a = rng.normal(size=(T, R, B)).astype(np.float32)
+
+    def filled(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape).astype(np.float32)
+
+    W, z, a = filled(R, N), filled(T, N, B), filled(T, R, B)
+    by_columns = kind != "RNN" and B < 32 <= T
+    W_forward = np.array(W[:, :H] if gru else W, order="F" if by_columns else "C")
+    W_inputs, for_x = W[:, H:].copy(), np.empty((T, R, B), np.float32)
     for_h, for_a = np.empty((H, B), np.float32), np.empty((R, B), np.float32)
-    columns = B * min(T, max(1, rnncourse.layers.packed.COLUMNS // B))
+    columns = B * min(T, max(1, COLUMNS // B))
     blocks = np.full(-(-T * B // columns), columns)
     blocks[-1] = T * B - blocks[:-1].sum()
-    a_block = rng.normal(size=(R, columns)).astype(np.float32)
-    z_block = rng.normal(size=(N, columns)).astype(np.float32)
+    a_blocks, z_blocks = filled(R + H, columns), filled(N, columns)
 
     def every_product() -> None:
-        for z_t in z:
-            np.matmul(W, z_t, out=for_a)
+        if gru:
+            np.matmul(W_inputs, z[:, H:], out=for_x)
+        for z_t in z[:, :H] if gru else z:
+            np.matmul(W_forward, z_t, out=for_a)
         for a_t in a:
             np.matmul(W[:, :H].T, a_t, out=for_h)
         for n in blocks:
-            np.matmul(a_block[:, :n], z_block[:, :n].T)
-            np.matmul(a_block[:, :n].T, W[:, H:-1])
+            a_block, z_block = a_blocks[:, :n], z_blocks[:, :n]
+            if gru:
+                np.matmul(a_block[: 2 * H], z_block.T)
+                np.matmul(a_block[2 * H : R], z_block[H:].T)
+                np.matmul(a_block[R:], z_block[:H].T)
+            else:
+                np.matmul(a_block[:R], z_block.T)
+            np.matmul(a_block[:R].T, W[:, H:-1])
 
     return every_product
 

@@ -1,5 +1,8 @@
 """The benchmarks measure what they say: one training step three times, and all its products."""
 
+from contextlib import ExitStack
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
@@ -8,10 +11,13 @@ pytest.importorskip("torch", reason="PyTorch is not installed: `make torch` inst
 import bench
 import memory
 import speed
+from textbook import GRU_GATES, by_gate, textbook_gru
 
+from rnncourse import GRU
+from rnncourse.layers import gru, lstm, packed, rnn
 from rnncourse.layers.packed import COLUMNS
 
-each_kind = pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+each_kind = pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 SIZE = (5, 3, 2, 4)
 
 
@@ -30,22 +36,46 @@ def test_the_contestants_compute_the_same(kind):
         np.testing.assert_allclose(grads[name], value, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.parametrize("size", [(1, 1, 1, 1), SIZE, (40, 2, 3, 5)], ids=str)
+def test_the_textbook_gru_is_the_package_s_with_every_bias(size):
+    T, B, D, H = size
+    rng = np.random.default_rng(0)
+    layer = GRU(D, H, rng=rng)
+    for W in layer.params.values():  # b_h and b_hh_n start at 0
+        W[...] = rng.normal(size=W.shape)
+    x, dh = rng.normal(size=(T, B, D)), rng.normal(size=(T, B, H))
+    h, _, trace = layer.forward(x)
+    dx, _, grads = layer.backward(trace, dh)
+    W = by_gate(dict(layer.params), np.dtype(np.float64), GRU_GATES)
+    h_book, dx_book, grads_book = textbook_gru(W, x, dh)
+    assert grads_book.keys() == grads.keys() == {"W_xh", "W_hh", "b_h", "b_hh_n"}
+    for ours, theirs in [(h, h_book), (dx, dx_book), *((grads[k], grads_book[k]) for k in grads)]:
+        np.testing.assert_allclose(theirs, ours, rtol=1e-10, atol=1e-12)
+
+
+def products_of(step):
+    """The sizes of all matrix products of a call, sorted; a stack of them counts one by one."""
+    found, matmul = [], np.matmul
+
+    def recorded(a, b, out=None):
+        found.extend([(*a.shape, b.shape[-1])] * int(np.prod(b.shape[:-2], dtype=int)))
+        return matmul(a, b, out=out)
+
+    with ExitStack() as stack:
+        for module in (np, packed, rnn, lstm, gru):
+            if hasattr(module, "matmul"):
+                stack.enter_context(patch.object(module, "matmul", recorded))
+        step()
+    return sorted(found)
+
+
 @each_kind
 @pytest.mark.parametrize("size", [SIZE, (7, COLUMNS // 3, 2, 2), (3, COLUMNS + 1, 1, 2)])
-def test_the_floor_is_every_product_of_a_step(kind, size, monkeypatch):
+def test_the_floor_is_every_product_of_a_step(kind, size):
     """The sizes of the products that a step makes, and those of the floor, are the same."""
-    sizes = {"ours": [], "products": []}
-    steps = {"ours": speed.contestants(kind, size)["ours"], "products": speed.products(kind, size)}
-    matmul = np.matmul
-    for name, step in steps.items():
-
-        def recorded(a, b, out=None, name=name):
-            sizes[name].append((*a.shape, b.shape[1]))
-            return matmul(a, b, out=out)
-
-        monkeypatch.setattr(np, "matmul", recorded)
-        step()
-    assert sorted(sizes["ours"]) == sorted(sizes["products"])
+    ours = products_of(speed.contestants(kind, size)["ours"])
+    assert len(ours) >= 2 * size[0]  # one forward and one back at each step
+    assert products_of(speed.products(kind, size)) == ours
 
 
 @each_kind
