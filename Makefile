@@ -29,7 +29,7 @@ help:
 	@echo 'make serve      serve the built book at http://localhost:$(PORT)/'
 	@echo 'make torch      install PyTorch (CPU) into $(VENV), for the live comparison tests'
 	@echo 'make browser    install what drives a browser, for the tests of the interactive figures'
-	@echo 'make bench      time a training step beside PyTorch and a textbook loop (10 minutes)'
+	@echo 'make bench      time training beside PyTorch and a textbook loop, and generation (20 minutes)'
 	@echo 'make stills     draw the still pictures of the interactive figures again'
 	@echo 'make notebooks  re-run the notebooks in place and save them clean'
 	@echo 'make format     format the code'

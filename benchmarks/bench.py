@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = ("RNN", "LSTM")
+KINDS = ("RNN", "LSTM", "GRU")
+PARTS = ("speed", "ladder", "memory", "generation")
 LADDER_SIZES = ((100, 1, 64, 100), (100, 20, 8, 64), (50, 64, 64, 256))
 
 
@@ -103,6 +104,12 @@ def memory() -> dict[str, Any]:
     return {"peak": peaks, "by_length": by_length}
 
 
+def generation() -> dict[str, Any]:
+    """Compare one step at a time with a bare loop in NumPy, and see what a prediction keeps."""
+    result: dict[str, Any] = json.loads(run(1, "generation.py"))
+    return result
+
+
 def machine() -> dict[str, str | int]:
     """Describe the machine and the versions that decide its speed."""
     import numpy as np
@@ -132,9 +139,9 @@ def main() -> None:
     parser.add_argument("results", nargs="?", type=Path, default=HERE / "latest.json")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--runs", type=int, default=1, help="of the comparison, to see its spread")
-    parser.add_argument("--only", nargs="+", choices=("speed", "ladder", "memory"))
+    parser.add_argument("--only", nargs="+", choices=PARTS)
     options = parser.parse_args()
-    parts = options.only or ("speed", "ladder", "memory")
+    parts = options.only or PARTS
     results: dict[str, Any] = {"machine": machine()}
     print(*(f"{key}: {value}" for key, value in results["machine"].items()), sep="\n")
     if "speed" in parts:
@@ -144,6 +151,8 @@ def main() -> None:
         results["ladder"] = ladder()
     if "memory" in parts:
         results["memory"] = memory()
+    if "generation" in parts:
+        results["generation"] = generation()
     options.results.write_text(json.dumps(results, indent=1) + "\n")
     print(
         f"\nWritten to {options.results}.", *(r["line"] for r in results.get("speed", ())), sep="\n"
