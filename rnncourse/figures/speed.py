@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from .style import BLUE, CARD, INK, ORANGE, QUIET, VERMILION, Point, canvas
+from .style import BLUE, CARD, GREEN, INK, ORANGE, QUIET, VERMILION, Point, canvas
 
 RUNG_NAMES = {
     "textbook": "textbook, float64",
@@ -48,7 +48,7 @@ def ratios(results: Mapping[str, Any]) -> Figure:
         raise ValueError("results has runs over different sizes, expected the same in each")
 
     fig, ax = plt.subplots(figsize=(5.8, 0.42 * len(sizes) + 1.5))
-    looks = {"LSTM": (BLUE, "o"), "RNN": (VERMILION, "s")}
+    looks = {"LSTM": (BLUE, "o"), "RNN": (VERMILION, "s"), "GRU": (GREEN, "^")}
     fewest = min(run["threads"] for run in runs)
     for run in runs:
         color, marker = looks[run["layer"]]

@@ -19,15 +19,17 @@ SIZES = [[25, 1, 64, 100], [100, 20, 2, 32], [784, 100, 1, 100]]
 RATIOS = {
     ("RNN", 1): [0.5, 0.6, 0.7],
     ("LSTM", 1): [1.6, 1.1, 0.45],
+    ("GRU", 1): [0.65, 0.55, 0.9],
     ("RNN", 2): [0.4, 0.8, 0.9],
     ("LSTM", 2): [2.5, 1.2, 1.0],
+    ("GRU", 2): [0.75, 0.85, 1.3],
 }
 RUNGS = {"textbook": 120.0, "packed": 30.0, "reused": 7.5}
 
 pytestmark = pytest.mark.usefixtures("drawing")
 
 
-def measured() -> dict:
+def measured(*, layers: tuple[str, ...] = ("RNN", "LSTM", "GRU")) -> dict:
     speed = [
         {
             "layer": layer,
@@ -37,6 +39,7 @@ def measured() -> dict:
             ],
         }
         for (layer, threads), ratios in RATIOS.items()
+        if layer in layers
     ]
     return {"speed": speed, "ladder": [{"size": size, "ms": RUNGS} for size in SIZES]}
 
@@ -46,8 +49,7 @@ def measured() -> dict:
 
 def marks(fig: Figure) -> dict:
     """The marks of each run by its name in the legend, as x by row."""
-    lines = [line for line in fig.axes[0].lines if line.get_label().startswith(("RNN", "LSTM"))]
-    return {line.get_label(): line for line in lines}
+    return {line.get_label(): line for line in fig.axes[0].lines if "thread" in line.get_label()}
 
 
 def test_a_mark_stands_at_its_ratio_in_the_row_of_its_size():
@@ -55,8 +57,10 @@ def test_a_mark_stands_at_its_ratio_in_the_row_of_its_size():
     assert list(marks(fig)) == [
         "RNN, 1 thread",
         "LSTM, 1 thread",
+        "GRU, 1 thread",
         "RNN, 2 threads",
         "LSTM, 2 threads",
+        "GRU, 2 threads",
     ]
     for line, ratios in zip(marks(fig).values(), RATIOS.values(), strict=True):
         assert list(line.get_xdata()) == ratios
@@ -78,10 +82,15 @@ def test_every_mark_is_inside_and_the_line_of_equal_time_at_one():
 def test_layers_and_threads_differ_in_shape_and_filling_not_in_color_alone():
     found = marks(figures.ratios(measured()))
     looks = {(line.get_marker(), to_hex(line.get_markerfacecolor())) for line in found.values()}
-    assert len(looks) == 4
-    assert len({line.get_marker() for line in found.values()}) == 2
+    assert len(looks) == 6
+    assert len({line.get_marker() for line in found.values()}) == 3
     hollow = [name for name, line in found.items() if line.get_markerfacecolor() == figures.CARD]
-    assert hollow == ["RNN, 2 threads", "LSTM, 2 threads"]
+    assert hollow == ["RNN, 2 threads", "LSTM, 2 threads", "GRU, 2 threads"]
+
+
+def test_results_without_a_gru_are_drawn_as_well():
+    found = marks(figures.ratios(measured(layers=("RNN", "LSTM"))))
+    assert {name.split(",")[0] for name in found} == {"RNN", "LSTM"}
 
 
 @pytest.mark.parametrize("results", [{}, {"speed": []}])
