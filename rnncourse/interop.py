@@ -147,6 +147,7 @@ def to_torch(
     """
     import torch
 
+    require_layer("layer", layer)
     dtype = getattr(torch, layer.dtype.name)
     if _is_embedding(layer):
         module = torch.nn.Embedding(layer.input_size, layer.hidden_size, dtype=dtype)

@@ -4,8 +4,9 @@
 numbers, so that `complex_step` can differentiate it to full precision: for an analytic E,
 ∂E/∂w = Im E(w + iε) / ε with no difference of close numbers (Squire and Trapp, 1998).
 
-A state has the structure of its layer: h of an RNN, (h, c) of an LSTM, a tuple of these of a
-Stack. `named` gives its arrays by name: h, c; layer1.h, layer1.c, layer2.h.
+A state has the structure of its layer: h of an RNN or GRU, (h, c) of an LSTM, () of an Embedding,
+a tuple of these of a Stack, and a pair of a Bidirectional. `named` gives its arrays by name: h, c;
+layer1.h, layer1.c, layer2.h; forward.h, reverse.h.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,16 +14,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from rnncourse import LSTM, RNN, Model, Readout, Stack
+from rnncourse import GRU, LSTM, RNN, Bidirectional, Embedding, Model, Readout, Stack
 from rnncourse import equations as eq
+from rnncourse.layers import gru, lstm
+from rnncourse.layers.packed import PackedTrace
 
-LAYERS = ("RNN", "LSTM", "stack")
+CAUSAL = ("RNN", "LSTM", "GRU", "GRU-before", "stack")
+LAYERS = (*CAUSAL, "bidirectional", "mixed")
 GATES = ("i", "f", "g", "o")  # as stacked in the rows of an LSTM's weights
+GRU_GATES = ("r", "z", "n")  # and of a GRU's
 ARRANGEMENTS = ("many-to-many", "many-to-one", "one-to-many")
 LOSSES = ("squared_error", "cross_entropy")
 
@@ -50,7 +56,7 @@ class Problem:
 
     @property
     def inputs(self) -> NDArray:
-        """What enters at each step, (T, B, D)."""
+        """What enters at each step, (T, B, D), or labels (T, B)."""
         if self.model.arrangement != "one-to-many":
             return self.x
         spread = np.zeros((len(self.targets), *self.x.shape), self.x.dtype)
@@ -59,13 +65,25 @@ class Problem:
 
     def counted(self) -> list[tuple[int, int, tuple[int, ...]]]:
         """(step, sequence, index of its target) of each prediction that counts."""
-        T, B, _ = self.inputs.shape
+        T, B = self.inputs.shape[:2]
         n = np.full(B, T) if self.lengths is None else self.lengths
         if self.model.arrangement == "many-to-one":
             every = [(n[b] - 1, b, (b,)) for b in range(B)]
         else:
             every = [(t, b, (t, b)) for b in range(B) for t in range(n[b])]
         return [c for c in every if self.mask is None or self.mask[c[2]]]
+
+    @property
+    def reads_both_ends(self) -> bool:
+        """True if the readout reads the last state of each direction, and thus of two steps."""
+        return self.model.arrangement == "many-to-one" and units_from_the_end(self.model.layer) > 0
+
+    def read(self, h: NDArray, t: int) -> NDArray:
+        """Return what the readout reads of h (T, H), for a prediction of step t."""
+        if not self.reads_both_ends:
+            return h[t]
+        forward = h.shape[1] - units_from_the_end(self.model.layer)
+        return np.concatenate([h[t, :forward], h[0, forward:]])
 
 
 def make_layer(
@@ -76,13 +94,26 @@ def make_layer(
     rng: np.random.Generator,
     dtype: type = np.float64,
 ) -> Any:
-    """Return a layer whose weights, biases too, are all drawn at random."""
+    """Return a layer whose weights, biases too, are all drawn at random.
+
+    Of a layer that reads both ways the two directions have H units together, and 2 at least.
+    """
+    few = max(1, H // 3)
+    rest = max(1, H - few)
     options: dict[str, Any] = {"rng": rng, "dtype": dtype}
     layer = {
         "RNN": lambda: RNN(D, H, **options),
         "LSTM": lambda: LSTM(D, H, **options),
+        "GRU": lambda: GRU(D, H, **options),
+        "GRU-before": lambda: GRU(D, H, reset="before", **options),
         "stack": lambda: Stack(LSTM(D, H + 1, **options), RNN(H + 1, H, **options)),
         "LSTMs": lambda: Stack(LSTM(D, H, **options), LSTM(H, H, **options)),
+        "bidirectional": lambda: Bidirectional(LSTM(D, few, **options), RNN(D, rest, **options)),
+        "mixed": lambda: Stack(
+            GRU(D, H + 1, **options),
+            Bidirectional(GRU(H + 1, few, reset="before", **options), LSTM(H + 1, rest, **options)),
+        ),
+        "embedding": lambda: Stack(Embedding(D, 3, **options), LSTM(3, H, **options)),
     }[kind]()
     layer.load_params({n: rng.normal(size=W.shape) for n, W in layer.params.items()})
     return layer
@@ -92,6 +123,10 @@ def make_state(layer: Any, B: int, rng: np.random.Generator) -> Any:
     """Draw a state, or a gradient for it, for a batch of B."""
     if isinstance(layer, Stack):
         return tuple(make_state(own, B, rng) for own in layer.layers)
+    if isinstance(layer, Bidirectional):
+        return tuple(make_state(own, B, rng) for own in (layer.forward_layer, layer.reverse_layer))
+    if isinstance(layer, Embedding):
+        return ()
     h, c = rng.normal(size=(2, B, layer.hidden_size)).astype(layer.dtype)
     return (h, c) if isinstance(layer, LSTM) else h
 
@@ -101,21 +136,53 @@ def mapped(f: Callable[[NDArray], Any], state: Any) -> Any:
     return tuple(mapped(f, s) for s in state) if isinstance(state, tuple) else f(state)
 
 
-def owners(layer: Any) -> list[tuple[str, Any]]:
-    """Return each RNN or LSTM of a layer, from the bottom up, with the prefix of its names."""
+def parts(layer: Any) -> list[tuple[str, Any]]:
+    """Return the layers that a Stack or a Bidirectional is made of, with the prefix of each."""
     if isinstance(layer, Stack):
         return [(f"layer{n}.", own) for n, own in enumerate(layer.layers, 1)]
-    return [("", layer)]
+    if isinstance(layer, Bidirectional):
+        return [("forward.", layer.forward_layer), ("reverse.", layer.reverse_layer)]
+    return []
+
+
+def owners(layer: Any) -> list[tuple[str, Any]]:
+    """Return each RNN, LSTM, GRU or Embedding of a layer with the prefix of its names."""
+    if not parts(layer):
+        return [("", layer)]
+    return [(prefix + p, leaf) for prefix, own in parts(layer) for p, leaf in owners(own)]
+
+
+def units_from_the_end(layer: Any) -> int:
+    """Return how many of a layer's units, the last ones, read in reverse."""
+    if isinstance(layer, Stack):
+        return units_from_the_end(layer.layers[-1])
+    return layer.reverse_layer.hidden_size if isinstance(layer, Bidirectional) else 0
+
+
+def takes_labels(layer: Any) -> bool:
+    return isinstance(owners(layer)[0][1], Embedding)
+
+
+def traces(trace: Any) -> list[PackedTrace]:
+    """Return the traces of the recurrent layers that a trace is made of."""
+    if isinstance(trace, tuple):
+        return [own for part in trace for own in traces(part)]
+    return [trace] if isinstance(trace, PackedTrace) else []
+
+
+def use_as_matmul(patch: pytest.MonkeyPatch, product: Callable[..., Any]) -> None:
+    """Let every layer call `product` in the place of `np.matmul`."""
+    for module in (np, gru, lstm):
+        patch.setattr(module, "matmul", product)
 
 
 def named(layer: Any, state: Any) -> dict[str, NDArray]:
     """Return the arrays of a state, or of a gradient for it, by name."""
-    each = state if isinstance(layer, Stack) else (state,)
-    return {
-        prefix + name: array
-        for (prefix, _), own in zip(owners(layer), each, strict=True)
-        for name, array in zip("hc", own if isinstance(own, tuple) else (own,), strict=False)
-    }
+    if parts(layer):
+        each = zip(parts(layer), state, strict=True)
+        return {p + n: a for (p, own), s in each for n, a in named(own, s).items()}
+    arrays = state if isinstance(state, tuple) else (state,)
+    return dict(zip("hc", arrays, strict=False))
 
 
 def part(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -136,7 +203,8 @@ def make_model(
 ) -> Model:
     """Return a model whose weights, biases too, are all drawn at random."""
     recurrent = make_layer(layer, D, H, rng=rng, dtype=dtype)
-    model = Model(recurrent, Readout(H, O, rng=rng, dtype=dtype), **options)
+    readout = Readout(recurrent.hidden_size, O, rng=rng, dtype=dtype)
+    model = Model(recurrent, readout, **options)
     model.load_params({n: scale * rng.normal(size=W.shape) for n, W in model.params.items()})
     return model
 
@@ -160,7 +228,9 @@ def make_problem(
     options = {"loss": loss, "arrangement": arrangement, "reduction": reduction}
     model = make_model(D, H, O, rng, layer=layer, dtype=dtype, **options)
     each = (B,) if arrangement == "many-to-one" else (T, B)
-    x = rng.normal(size=(B, D) if arrangement == "one-to-many" else (T, B, D))
+    x = rng.normal(size=(B, D) if arrangement == "one-to-many" else (T, B, D)).astype(dtype)
+    if takes_labels(model.layer):
+        x = rng.integers(D, size=(T, B))
     targets = rng.normal(size=(*each, O))
     if loss == "cross_entropy":
         targets = rng.integers(O, size=each)
@@ -170,7 +240,7 @@ def make_problem(
         mask = rng.random(each) < 0.6
         mask[0] = True  # something counts, whatever the lengths
     state = make_state(model.layer, B, rng)
-    return Problem(model, x.astype(dtype), targets, state, lengths, mask)
+    return Problem(model, x, targets, state, lengths, mask)
 
 
 @st.composite
@@ -219,35 +289,78 @@ def plain_lstm(
     return {name: np.array(steps) for name, steps in run.items()}
 
 
+def plain_gru(
+    params: Mapping[str, NDArray], x: NDArray, h_0: NDArray, reset: str = "after"
+) -> dict[str, NDArray]:
+    """Return h_0 … h_T of a GRU, (T + 1, B, H), and its gates, (T, B, H)."""
+    run: dict[str, list[NDArray]] = {"h": [h_0], "r": [], "z": [], "n": []}
+    W_xh, W_hh, b_h = (np.split(params[name], 3) for name in ("W_xh", "W_hh", "b_h"))
+    for x_t in x:
+        h = run["h"][-1]
+        from_x = [x_t @ W_xh[q].T + b_h[q] for q in range(3)]
+        r, z = (1 / (1 + np.exp(-(from_x[q] + h @ W_hh[q].T))) for q in range(2))
+        if reset == "after":
+            n = np.tanh(from_x[2] + r * (h @ W_hh[2].T + params["b_hh_n"]))
+        else:
+            n = np.tanh(from_x[2] + (r * h) @ W_hh[2].T)
+        for name, value in {"r": r, "z": z, "n": n, "h": (1 - z) * n + z * h}.items():
+            run[name].append(value)
+    return {name: np.array(steps) for name, steps in run.items()}
+
+
+def reversed_within(x: NDArray, lengths: Any) -> NDArray:
+    """Return x (T, B, …) with each sequence turned around; what lies past its end stays."""
+    turned = x.copy()
+    for b in range(x.shape[1]):
+        n = len(x) if lengths is None else lengths[b]
+        turned[:n, b] = x[:n, b][::-1]
+    return turned
+
+
 def plain_run(
-    layer: Any, values: Mapping[str, NDArray], x: NDArray
+    layer: Any, values: Mapping[str, NDArray], x: NDArray, lengths: Any = None
 ) -> tuple[NDArray, dict[str, NDArray]]:
     """Return the last layer's h_1 … h_T, and every state from step 0 to T by name.
 
     `values` has the parameters and the initial state of the layer by name; real or complex.
+    What reads in reverse counts its states from the end of a sequence. `lengths` matters to no
+    other layer: past a sequence's end the states go on.
     """
-    h, run = x, {}
-    for prefix, own in owners(layer):
-        v = part(values, prefix)
-        if isinstance(own, LSTM):
-            states = plain_lstm(v, h, v["h"], v["c"])
-            run[f"{prefix}c"] = states["c"]
-        else:
-            states = {"h": plain_states(v, h, v["h"])}
-        run[f"{prefix}h"] = states["h"]
-        h = states["h"][1:]
-    return h, run
+    if isinstance(layer, Stack):
+        h, run = x, {}
+        for prefix, own in parts(layer):
+            h, states = plain_run(own, part(values, prefix), h, lengths)
+            run |= {prefix + name: s for name, s in states.items()}
+        return h, run
+    if isinstance(layer, Bidirectional):
+        back = reversed_within(x, lengths)
+        h, run = plain_run(layer.forward_layer, part(values, "forward."), x, lengths)
+        h_r, run_r = plain_run(layer.reverse_layer, part(values, "reverse."), back, lengths)
+        run = {f"forward.{n}": s for n, s in run.items()}
+        run |= {f"reverse.{n}": s for n, s in run_r.items()}
+        return np.concatenate([h, reversed_within(h_r, lengths)], axis=2), run
+    if isinstance(layer, Embedding):
+        return values["table"][x], {}
+    if isinstance(layer, LSTM):
+        states = plain_lstm(values, x, values["h"], values["c"])
+        return states["h"][1:], {"h": states["h"], "c": states["c"]}
+    if isinstance(layer, GRU):
+        h = plain_gru(values, x, values["h"], layer.reset)["h"]
+    else:
+        h = plain_states(values, x, values["h"])
+    return h[1:], {"h": h}
 
 
 def plain_loss(p: Problem, values: Mapping[str, NDArray]) -> Any:
     """Return the loss of `p.model`; real or complex.
 
-    `values` has every parameter, the initial state and the inputs "x" (T, B, D) by name.
+    `values` has every parameter, the initial state and the inputs "x" (T, B, D) by name; without
+    "x" the inputs are those of `p`.
     """
-    h, _ = plain_run(p.model.layer, values, values["x"])
+    h, _ = plain_run(p.model.layer, values, values.get("x", p.inputs), p.lengths)
     counted, E = p.counted(), 0
     for t, b, at in counted:
-        y = values["W_hy"] @ h[t, b] + values["b_y"]
+        y = values["W_hy"] @ p.read(h[:, b], t) + values["b_y"]
         if p.model.loss_name == "squared_error":
             E += sum((y - p.targets[at]) ** 2) / 2
         else:
@@ -277,8 +390,13 @@ def complex_steps(
 
 
 def measured_gradients(p: Problem) -> dict[str, NDArray]:
-    """Return the gradient of the loss for every parameter, "x" and the state by complex steps."""
-    everything = {**p.model.params, "x": p.inputs, **named(p.model.layer, p.state)}
+    """Return the gradient of the loss for every parameter, "x" and the state by complex steps.
+
+    Labels have none.
+    """
+    everything = {**p.model.params, **named(p.model.layer, p.state)}
+    if not takes_labels(p.model.layer):
+        everything["x"] = p.inputs
     return complex_steps(lambda values: plain_loss(p, values), everything)
 
 
@@ -351,9 +469,122 @@ def composed_lstm(
     return h, back
 
 
+def composed_gru(
+    W: Mapping[str, NDArray], x: NDArray, start: Mapping[str, NDArray], reset: str = "after"
+) -> tuple[list[NDArray], Callable[..., Iterator[tuple[str, Any, NDArray]]]]:
+    """Run a GRU of either form over one sequence (T, D); return h_0 … h_T and its way back."""
+    H, after = len(start["h"]), reset == "after"
+    rows = {q: slice(k * H, (k + 1) * H) for k, q in enumerate(GRU_GATES)}
+    W_xh, W_hh, b_h = ({q: W[name][rows[q]] for q in GRU_GATES} for name in ("W_xh", "W_hh", "b_h"))
+    h, steps = [start["h"]], []
+    for x_t in x:
+        r, z = (
+            gate(x_t, h[-1], W_xh[q], W_hh[q], b_h[q])
+            for q, gate in (("r", eq.reset_gate), ("z", eq.update_gate))
+        )
+        u = eq.gru_state_share(h[-1], W_hh["n"], W["b_hh_n"]) if after else None
+        if after:
+            n = eq.gru_candidate_after(x_t, u, r, W_xh["n"], b_h["n"])
+        else:
+            n = eq.gru_candidate(x_t, h[-1], r, W_xh["n"], W_hh["n"], b_h["n"])
+        steps.append((r, z, n, u))
+        h.append(eq.gru_hidden(z, h[-1], n))
+
+    def back(above: list[NDArray], W_above: NDArray) -> Iterator[tuple[str, Any, NDArray]]:
+        from_next = np.zeros(H)
+        for t in reversed(range(len(x))):
+            r, z, n, u = steps[t]
+            delta_h = eq.gru_delta_h(above[t], from_next, W_above)
+            delta_n, delta_z = (
+                eq.gru_delta_a_n(delta_h, z, n),
+                eq.gru_delta_a_z(delta_h, h[t], n, z),
+            )
+            if after:
+                delta_u, source = eq.gru_delta_u(delta_n, r), h[t]
+                delta_r = eq.gru_delta_a_r_after(delta_n, u, r)
+                to_state = {"r": delta_r, "z": delta_z, "n": delta_u}
+                from_next = eq.gru_from_next_after(delta_h, z, to_state, W_hh)
+                yield "b_hh_n", ..., eq.grad_b_h(delta_u)
+            else:
+                delta_s, source = eq.gru_delta_s(delta_n, W_hh["n"]), r * h[t]
+                delta_r = eq.gru_delta_a_r(delta_s, h[t], r)
+                to_state = {"r": delta_r, "z": delta_z, "n": delta_n}
+                from_next = eq.gru_from_next(delta_h, z, r, delta_s, to_state, W_hh)
+            for q, delta in {"r": delta_r, "z": delta_z, "n": delta_n}.items():
+                yield "W_hh", rows[q], eq.grad_W_hh(to_state[q], source if q == "n" else h[t])
+                yield "W_xh", rows[q], eq.grad_W_xh(delta, x[t])
+                yield "b_h", rows[q], eq.grad_b_h(delta)
+                yield "x", t, eq.grad_x(delta, W_xh[q])
+        yield "h", ..., from_next
+
+    return h, back
+
+
+Back = Callable[[list[NDArray], NDArray], Iterator[tuple[str, Any, NDArray]]]
+
+
+def composed(
+    layer: Any, W: Mapping[str, NDArray], x: NDArray, start: Mapping[str, NDArray]
+) -> tuple[NDArray, Back]:
+    """Run any layer over one sequence (T, D); return h_1 … h_T and its way back.
+
+    The way back takes for each step a δ and the matrix by which h_t acts on it, and yields every
+    term of a gradient, with the name of what it belongs to and the place there.
+    """
+    if isinstance(layer, Stack):
+        h, ways_back = x, []
+        for prefix, own in parts(layer):
+            h, back = composed(own, part(W, prefix), h, part(start, prefix))
+            ways_back.append((prefix, own.input_size, back))
+
+        def through_the_stack(above: list[NDArray], W_above: NDArray) -> Iterator[Any]:
+            for prefix, D, back in reversed(ways_back):
+                below = np.zeros((len(x), D))
+                for name, at, term in back(above, W_above):
+                    if name == "x":
+                        below[at] += term
+                    else:
+                        yield prefix + name, at, term
+                # What reaches the inputs of a layer reaches the states of the layer below.
+                above, W_above = list(below), np.eye(D)
+            if not takes_labels(layer):
+                yield from (("x", t, term) for t, term in enumerate(above))
+
+        return h, through_the_stack
+    if isinstance(layer, Bidirectional):
+        (_, own), (_, own_r) = parts(layer)
+        h, back = composed(own, part(W, "forward."), x, part(start, "forward."))
+        h_r, back_r = composed(own_r, part(W, "reverse."), x[::-1], part(start, "reverse."))
+
+        def through_both(above: list[NDArray], W_above: NDArray) -> Iterator[Any]:
+            H = own.hidden_size
+            for name, at, term in back(above, W_above[:, :H]):
+                yield name if name == "x" else f"forward.{name}", at, term
+            for name, at, term in back_r(above[::-1], W_above[:, H:]):
+                if name == "x":
+                    yield name, len(x) - 1 - at, term
+                else:
+                    yield f"reverse.{name}", at, term
+
+        return np.concatenate([h, h_r[::-1]], axis=1), through_both
+    if isinstance(layer, Embedding):
+
+        def into_the_table(above: list[NDArray], W_above: NDArray) -> Iterator[Any]:
+            yield from (("table", x_t, W_above.T @ d) for x_t, d in zip(x, above, strict=True))
+
+        return W["table"][x], into_the_table
+    if isinstance(layer, GRU):
+        h, back = composed_gru(W, x, start, layer.reset)
+    else:
+        h, back = (composed_lstm if isinstance(layer, LSTM) else composed_rnn)(W, x, start)
+    return np.array(h[1:]), back
+
+
 def composed_gradients(p: Problem) -> tuple[float, dict[str, NDArray]]:
     """Return the loss and all its gradients from `rnncourse.equations`, one step at a time."""
     layer, W = p.model.layer, p.model.params
+    T, B = p.inputs.shape[:2]
+    ends = np.full(B, T) if p.lengths is None else p.lengths
     counted = p.counted()
     error, delta_error = {
         "squared_error": (eq.squared_error, eq.delta_y_squared_error),
@@ -361,36 +592,34 @@ def composed_gradients(p: Problem) -> tuple[float, dict[str, NDArray]]:
     }[p.model.loss_name]
     weight = 1 / len(counted) if p.model.reduction == "mean" else 1.0
     E, start = 0.0, named(layer, p.state)
-    grads = {name: np.zeros(a.shape) for name, a in {**W, "x": p.inputs, **start}.items()}
-    for b in range(p.inputs.shape[1]):
-        h, ways_back = list(p.inputs[:, b]), []
-        for prefix, own in owners(layer):
-            compose = composed_lstm if isinstance(own, LSTM) else composed_rnn
-            h_0 = {name: a[b] for name, a in part(start, prefix).items()}
-            h, back = compose(part(W, prefix), np.array(h), h_0)
-            h = h[1:]
-            ways_back.append((prefix, back))
-        above = [np.zeros_like(W["b_y"]) for _ in h]
+    inputs = {} if takes_labels(layer) else {"x": p.inputs}
+    grads = {name: np.zeros(a.shape) for name, a in {**W, **inputs, **start}.items()}
+    for b in range(B):
+        h, back = composed(layer, W, p.inputs[: ends[b], b], {n: a[b] for n, a in start.items()})
+        above, W_above = np.zeros((len(h), len(W["b_y"]))), W["W_hy"]
+        if p.reads_both_ends:
+            above, W_above = np.zeros(h.shape), np.eye(h.shape[1])
         for t, sequence, at in counted:
             if sequence == b:
-                y = eq.output(h[t], W["W_hy"], W["b_y"])
+                read = p.read(h, t)
+                y = eq.output(read, W["W_hy"], W["b_y"])
                 E += weight * error(y, p.targets[at])
-                above[t] = weight * delta_error(y, p.targets[at])
-                grads["W_hy"] += eq.grad_W_hy(above[t], h[t])
-                grads["b_y"] += eq.grad_b_y(above[t])
-        W_above = W["W_hy"]
-        for prefix, back in reversed(ways_back):
-            below = [np.zeros(0)] * len(h)
-            for name, at, term in back(above, W_above):
-                if name == "x":
-                    below[at] = term
-                elif name in ("h", "c"):
-                    grads[prefix + name][b] = term
+                delta_y = weight * delta_error(y, p.targets[at])
+                grads["W_hy"] += eq.grad_W_hy(delta_y, read)
+                grads["b_y"] += eq.grad_b_y(delta_y)
+                if p.reads_both_ends:
+                    forward, delta = len(read) - units_from_the_end(layer), W["W_hy"].T @ delta_y
+                    above[t, :forward], above[0, forward:] = delta[:forward], delta[forward:]
                 else:
-                    grads[prefix + name][at] += term
-            # What reaches the inputs of a layer reaches the states of the layer below.
-            above, W_above = below, np.eye(len(below[0]))
-        grads["x"][:, b] = above
+                    above[t] = delta_y
+        for name, at, term in back(list(above), W_above):
+            gradient = grads[name]
+            if name == "x":
+                gradient[at, b] += term
+            elif name in start:
+                gradient[b] = term
+            else:
+                gradient[at] += term
     return E, grads
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..validation import Array, Params, copy_params
+from ..validation import Array, Params, copy_params, numeric, require_shape
 from . import layer as call
 from .layer import Layer
 
@@ -90,7 +90,7 @@ class Bidirectional:
 
     def forward(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
-    ) -> tuple[Array, State, tuple[Any, Any, Any]]:
+    ) -> tuple[Array, State, tuple[Any, Any, Any, Any]]:
         """Run both layers.
 
         Parameters
@@ -117,7 +117,7 @@ class Bidirectional:
         turn = _order(len(h), lengths)
         h_r, state_1, trace_r = call.forward(self.reverse_layer, _turned(x, turn), second, lengths)
         both = np.concatenate([h, _turned(h_r, turn)], axis=2)
-        return both, (state_n, state_1), (trace, trace_r, turn)
+        return both, (state_n, state_1), (trace, trace_r, turn, both.shape)
 
     def run(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
@@ -136,7 +136,7 @@ class Bidirectional:
 
     def backward(
         self,
-        trace: tuple[Any, Any, Any],
+        trace: tuple[Any, Any, Any, Any],
         dh: ArrayLike | None = None,
         dstate_T: State | None = None,
     ) -> tuple[Array | None, State, dict[str, Array]]:
@@ -155,15 +155,14 @@ class Bidirectional:
         dstate_0 : pair of the gradients for the initial states
         grads : dict by the names of `params`
         """
-        if not isinstance(trace, tuple) or len(trace) != 3:
+        if not isinstance(trace, tuple) or len(trace) != 4:
             raise TypeError("trace is not what this layer's forward returned")
-        trace_f, trace_r, turn = trace
+        trace_f, trace_r, turn, shape = trace
         outer_f, outer_r = _pair("dstate_T", dstate_T)
         dh_f = dh_r = None
         if dh is not None:
-            dh, H = np.asarray(dh), self.forward_layer.hidden_size
-            if dh.ndim != 3 or dh.shape[2] != self.hidden_size:
-                raise ValueError(f"dh has shape {dh.shape}, expected (T, B, {self.hidden_size})")
+            dh, H = numeric("dh", dh, "iuf", "real numbers"), self.forward_layer.hidden_size
+            require_shape("dh", dh, shape)
             dh_f, dh_r = dh[:, :, :H], _turned(dh[:, :, H:], turn)
         dx, dstate_n, grads = call.backward(self.forward_layer, trace_f, dh_f, outer_f)
         dx_r, dstate_1, grads_r = call.backward(self.reverse_layer, trace_r, dh_r, outer_r)

@@ -1,4 +1,4 @@
-"""What every recurrent layer promises: RNN, LSTM, and an RNN on top of an LSTM."""
+"""What every recurrent layer promises: RNN, LSTM, both GRUs, and what is made of them."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import (
+    CAUSAL,
     LAYERS,
     assert_close,
     complex_steps,
@@ -16,6 +17,8 @@ from helpers import (
     named,
     percent,
     plain_run,
+    traces,
+    use_as_matmul,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +28,8 @@ from numpy.typing import NDArray
 from rnncourse import NotFiniteError, check_gradients
 
 each_layer = pytest.mark.parametrize("kind", LAYERS)
+each_causal_layer = pytest.mark.parametrize("kind", CAUSAL)
+each_packed_layer = pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU", "GRU-before"])
 
 
 @dataclass
@@ -64,7 +69,7 @@ class Run:
 
         Its gradients are known at the layer's border, so they are what `backward` must return.
         """
-        h, states = plain_run(self.layer, values, values["x"])
+        h, states = plain_run(self.layer, values, values["x"], self.lengths)
         T, B, _ = h.shape
         inside = (np.arange(T)[:, None] < self.ends)[:, :, None]
         outer = named(self.layer, self.dstate_T)
@@ -76,7 +81,7 @@ def make_run(kind, T=4, B=3, D=2, H=4, ragged=False, seed=0):
     rng = np.random.default_rng(seed)
     layer = make_layer(kind, D, H, rng=rng)
     lengths = rng.integers(1, T + 1, B) if ragged else None
-    x, dh = rng.normal(size=(T, B, D)), rng.normal(size=(T, B, H))
+    x, dh = rng.normal(size=(T, B, D)), rng.normal(size=(T, B, layer.hidden_size))
     return Run(layer, x, make_state(layer, B, rng), lengths, dh, make_state(layer, B, rng))
 
 
@@ -103,7 +108,7 @@ def test_forward_follows_the_equations_to_the_end_of_each_sequence(kind, run):
     r = run(kind)
     T, B, _ = r.x.shape
     h, state_T, _ = r.forward()
-    expected, states = plain_run(r.layer, r.values, r.x)
+    expected, states = plain_run(r.layer, r.values, r.x, r.lengths)
     past = np.arange(T)[:, None] >= r.ends
     assert_close(h, np.where(past[..., None], 0, expected))
     assert_array_equal(h[past], 0)
@@ -187,7 +192,7 @@ def test_a_batch_equals_its_sequences_one_by_one(kind, run):
     assert_close(grads, total)
 
 
-@each_layer
+@each_causal_layer
 @percent(50)
 @given(run=runs(ragged=False), cut=st.integers(1, 4))
 def test_two_chunks_equal_one_pass_forward_and_backward(kind, run, cut):
@@ -205,7 +210,7 @@ def test_two_chunks_equal_one_pass_forward_and_backward(kind, run, cut):
     assert_close(grads, {n: grads_1[n] + grads_2[n] for n in grads})
 
 
-@each_layer
+@each_causal_layer
 @percent(30)
 @given(run=runs(), t=st.integers(1, 4))
 def test_states_do_not_depend_on_later_inputs(kind, run, t):
@@ -283,11 +288,12 @@ def test_no_number_is_used_before_it_is_written(kind, ragged, monkeypatch):
     h, state_T, trace = r.forward()
     gradients = r.backward(trace)
     monkeypatch.setattr(np, "empty", lambda shape, dtype: np.full(shape, np.nan, dtype))
+    monkeypatch.setattr(np, "empty_like", lambda array: np.full_like(array, np.nan))
     h_2, state_2, trace = r.forward()
     assert_close((h, state_T), (h_2, state_2), 0)
     assert_close(gradients, r.backward(trace), 0)
-    for own in trace if isinstance(trace, tuple) else (trace,):
-        assert np.isfinite(own.z).all()
+    for own in traces(trace):
+        assert np.isfinite(own.columns).all()
 
 
 @each_layer
@@ -379,9 +385,10 @@ def test_weights_that_are_not_finite_are_found(kind, rng):
     for name in make_layer(kind, rng=rng).params:
         layer = make_layer(kind, rng=rng)
         layer.params[name].flat[0] = np.nan
-        message = r"the layer's packed weights .* contains NaN or infinity: 1 of \d+"
-        with pytest.raises(ValueError, match=f"^{message}"):
-            layer.forward(X)
+        own = "b_hh_n" if name.endswith("b_hh_n") else "the layer's packed weights .*"
+        for call in (layer.forward, layer.run):
+            with pytest.raises(NotFiniteError, match=rf"^{own} contains NaN or inf.*: 1 of \d+"):
+                call(X)
 
 
 @each_layer
@@ -404,15 +411,15 @@ def test_parameters_are_loaded_all_or_none(kind, rng):
     assert_close(dict(layer.params), changed, 0)
 
 
-@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+@each_packed_layer
 def test_a_trace_of_another_kind_or_dtype_is_refused(rng, kind):
-    layer, other = make_layer(kind, rng=rng), "LSTM" if kind == "RNN" else "RNN"
+    layer, module = make_layer(kind, rng=rng), kind.removesuffix("-before").lower()
     x = np.ones((3, 2, layer.input_size))
     h, _, trace = layer.forward(x)
-    with pytest.raises(
-        TypeError, match=rf"^trace is a rnncourse\.layers\.{kind.lower()}\.Trace, expected the "
-    ):
-        make_layer(other, rng=rng).backward(trace, h)
+    for other in {"RNN", "LSTM", "GRU"} - {module.upper()}:
+        message = rf"^trace is a rnncourse\.layers\.{module}\.Trace, expected the "
+        with pytest.raises(TypeError, match=message):
+            make_layer(other, rng=rng).backward(trace, h)
     with pytest.raises(TypeError, match=r"^trace is a numpy\.ndarray, expected the "):
         layer.backward(h, trace)
     narrow = make_layer(kind, layer.input_size, layer.hidden_size, rng=rng, dtype=np.float32)
@@ -420,21 +427,23 @@ def test_a_trace_of_another_kind_or_dtype_is_refused(rng, kind):
         narrow.backward(trace, h)
 
 
-@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+@each_packed_layer
 def test_a_state_that_overflows_is_reported_and_does_not_warn(rng, monkeypatch, kind):
     """Whether ∞ − ∞ arises in a product of huge numbers depends on the processor's order of sums:
     here it arises at step 2 for sequence 3, whatever the processor.
     """
     layer, matmul, calls = make_layer(kind, rng=rng), np.matmul, []
+    each_step = 2 if kind == "GRU-before" else 1
 
-    def product(W, z, out):
-        matmul(W, z, out=out)
-        calls.append(out)
-        if len(calls) == 2:
+    def product(a, b, out):
+        matmul(a, b, out=out)
+        if out.ndim == 2:  # and not for all steps at once
+            calls.append(out)
+        if len(calls) == each_step + 1:
             out[:, 2] = np.inf
             out[:, 2] -= np.inf
 
-    monkeypatch.setattr(np, "matmul", product)
+    use_as_matmul(monkeypatch, product)
     expected = (
         r"^h \(inputs or weights are too large\) contains NaN .* the first at index \(1, 2, 0\)"
     )
@@ -442,7 +451,7 @@ def test_a_state_that_overflows_is_reported_and_does_not_warn(rng, monkeypatch, 
         layer.forward(np.ones((3, 4, layer.input_size)))
 
 
-@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+@each_packed_layer
 def test_a_trace_shows_the_hidden_states(rng, kind):
     layer = make_layer(kind, rng=rng)
     h, _, trace = layer.forward(np.ones((3, 2, layer.input_size)), lengths=[3, 1])

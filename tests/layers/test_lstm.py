@@ -238,7 +238,6 @@ def test_the_gates_are_the_courses_sigmoid_to_the_last_digits(rng):
         ((STATE * 1j, STATE), TypeError, "state's h has dtype complex128"),
         ((STATE, STATE * np.nan), ValueError, "state's c contains NaN or infinity: 8 of 8"),
         ((STATE * np.inf, STATE), ValueError, "state's h contains NaN or infinity"),
-        ((STATE, None), TypeError, "state's c has dtype object"),
     ],
 )
 def test_a_state_that_does_not_fit(rng, state, error, message):
@@ -260,6 +259,14 @@ def test_a_trace_of_another_layer_is_refused(rng):
 def test_a_state_may_be_a_list(rng):
     layer = make_layer("LSTM", rng=rng)
     assert_close(layer.forward(X, [STATE, STATE])[0], layer.forward(X, (STATE, STATE))[0], 0)
+
+
+def test_a_part_of_a_state_that_is_left_out_is_zero(rng):
+    layer = make_layer("LSTM", rng=rng)
+    for some, whole in (((STATE, None), (STATE, 0 * STATE)), ((None, STATE), (0 * STATE, STATE))):
+        assert_close(layer.forward(X, some)[:2], layer.forward(X, whole)[:2], 0)
+        _, _, trace = layer.forward(X)
+        assert_close(layer.backward(trace, None, some), layer.backward(trace, None, whole), 0)
 
 
 def test_a_forget_bias_outside_the_dtype_is_refused(rng):
