@@ -1,26 +1,55 @@
-"""State dicts of torch.nn.RNN and torch.nn.LSTM, as plain arrays (with PyTorch: test_torch)."""
+"""State dicts of torch.nn.RNN, LSTM, GRU and Embedding, as plain arrays (with PyTorch:
+test_torch).
+"""
 
 import numpy as np
 import pytest
-from helpers import LAYERS, assert_close, make_layer, owners
+from helpers import assert_close, owners
 from numpy.testing import assert_array_equal
+from test_reference import build
 
+from rnncourse import GRU, LSTM, RNN, Bidirectional, Embedding, Stack
 from rnncourse.interop import load_torch_state, to_torch, torch_state
 
-each_layer = pytest.mark.parametrize("kind", [*LAYERS, "LSTMs"])
-# Rows of the weights of one layer, in units of H: an LSTM stacks four gates.
-ROWS = {"RNN": 1, "LSTM": 4}
+# kind, layers, directions
+KINDS = {
+    "RNN": ("RNN", 1, 1),
+    "LSTM": ("LSTM", 1, 1),
+    "GRU": ("GRU", 1, 1),
+    "LSTMs": ("LSTM", 2, 1),
+    "GRUs": ("GRU", 2, 1),
+    "RNN both ways": ("RNN", 1, 2),
+    "LSTMs both ways": ("LSTM", 2, 2),
+    "GRUs both ways": ("GRU", 2, 2),
+}
+each_layer = pytest.mark.parametrize("kind", KINDS)
+# Rows of the weights of one layer, in units of H: an LSTM stacks four gates, a GRU three.
+ROWS = {"RNN": 1, "GRU": 3, "LSTM": 4}
+
+
+def make(kind, rng):
+    layer = build(*KINDS[kind], 2, 4)
+    layer.load_params({n: rng.normal(size=W.shape) for n, W in layer.params.items()})
+    return layer
+
+
+def suffixed(layer):
+    """Each RNN, LSTM or GRU, with how the names of its weights end in PyTorch."""
+    both = isinstance(getattr(layer, "layers", [layer])[0], Bidirectional)
+    for n, (_, own) in enumerate(owners(layer)):
+        k, reverse = divmod(n, 2) if both else (n, 0)
+        yield f"_l{k}{'_reverse' * reverse}", own
 
 
 def draw_state(layer, rng):
     """A state dict of a module with the sizes of `layer`."""
     state = {}
-    for k, (_, own) in enumerate(owners(layer)):
+    for suffix, own in suffixed(layer):
         D, H = own.input_size, own.hidden_size
         rows = H * ROWS[type(own).__name__]
         shapes = {"weight_ih": (rows, D), "weight_hh": (rows, H), "bias_ih": (rows,)}
         shapes["bias_hh"] = (rows,)
-        state |= {f"{name}_l{k}": rng.normal(size=shape) for name, shape in shapes.items()}
+        state |= {f"{name}{suffix}": rng.normal(size=shape) for name, shape in shapes.items()}
     return state
 
 
@@ -30,35 +59,53 @@ def snapshot(layer):
 
 @each_layer
 def test_names_and_the_sum_of_the_biases(rng, kind):
-    layer = make_layer(kind, rng=rng)
+    """But a GRU's candidate keeps both: the reset gate acts on one of them alone."""
+    layer = make(kind, rng)
     state = draw_state(layer, rng)
     load_torch_state(layer, state)
     back = torch_state(layer)
     assert set(back) == set(state)
-    for k, (_, own) in enumerate(owners(layer)):
-        b_h = state[f"bias_ih_l{k}"] + state[f"bias_hh_l{k}"]
-        assert_array_equal(own.params["W_xh"], state[f"weight_ih_l{k}"])
-        assert_array_equal(own.params["W_hh"], state[f"weight_hh_l{k}"])
+    for suffix, own in suffixed(layer):
+        b_h, second = state[f"bias_ih{suffix}"], state[f"bias_hh{suffix}"]
+        b_h, kept = b_h + second, np.zeros_like(second)
+        if isinstance(own, GRU):
+            b_h[8:], kept[8:] = state[f"bias_ih{suffix}"][8:], second[8:]
+            assert_array_equal(own.params["b_hh_n"], second[8:])
+        assert_array_equal(own.params["W_xh"], state[f"weight_ih{suffix}"])
+        assert_array_equal(own.params["W_hh"], state[f"weight_hh{suffix}"])
         assert_array_equal(own.params["b_h"], b_h)
-        assert_array_equal(back[f"weight_ih_l{k}"], state[f"weight_ih_l{k}"])
-        assert_array_equal(back[f"weight_hh_l{k}"], state[f"weight_hh_l{k}"])
-        assert_array_equal(back[f"bias_ih_l{k}"], b_h)
-        assert_array_equal(back[f"bias_hh_l{k}"], 0)
+        assert_array_equal(back[f"weight_ih{suffix}"], state[f"weight_ih{suffix}"])
+        assert_array_equal(back[f"weight_hh{suffix}"], state[f"weight_hh{suffix}"])
+        assert_array_equal(back[f"bias_ih{suffix}"], b_h)
+        assert_array_equal(back[f"bias_hh{suffix}"], kept)
 
 
 @each_layer
-def test_without_biases_b_h_is_zero(rng, kind):
-    layer = make_layer(kind, rng=rng)
+def test_what_is_loaded_is_not_shared_and_is_left_as_it_was(rng, kind):
+    layer = make(kind, rng)
+    state = draw_state(layer, rng)
+    given = {n: a.copy() for n, a in state.items()}
+    load_torch_state(layer, state)
+    before = snapshot(layer)
+    assert_close(state, given, 0)
+    for array in state.values():
+        array[...] = 9
+    assert_close(snapshot(layer), before, 0)
+
+
+@each_layer
+def test_without_biases_every_bias_is_zero(rng, kind):
+    layer = make(kind, rng)
     state = draw_state(layer, rng)
     load_torch_state(layer, {n: a for n, a in state.items() if n.startswith("weight")})
     for _, own in owners(layer):
-        assert_array_equal(own.params["b_h"], 0)
-        assert (own.params["W_hh"] != 0).all()
+        for name, W in own.params.items():
+            assert (W != 0).all() if name.startswith("W") else (W == 0).all()
 
 
 @each_layer
 def test_the_state_is_a_copy(rng, kind):
-    layer = make_layer(kind, rng=rng)
+    layer = make(kind, rng)
     before = snapshot(layer)
     for array in torch_state(layer).values():
         array[...] = 9
@@ -83,24 +130,44 @@ def without(*names):
         ("LSTM", replaced("weight_hh_l0", lambda a: a * np.nan), "weight_hh_l0 contains NaN"),
         ("LSTM", replaced("bias_ih_l0", lambda a: a[:1]), r"bias_ih_l0 has shape \(1,\), expec"),
         ("LSTM", without("bias_ih_l0"), "1 layer, one direction"),
-        ("stack", replaced("bias_hh_l1", lambda a: a[1:]), r"bias_hh_l1 has shape \(3,\), expec"),
-        ("stack", replaced("weight_hh_l1", lambda a: a * np.inf), "weight_hh_l1 contains NaN or"),
-        ("stack", without("bias_ih_l1", "bias_hh_l1"), "2 layers, one direction"),
-        ("stack", lambda s: s | {"weight_ih_l0_reverse": 0}, "2 layers, one direction"),
+        ("GRU", replaced("weight_ih_l0", lambda a: a[:9]), r"\(9, 2\), expected \(12, 2\)"),
+        ("GRU", replaced("bias_hh_l0", lambda a: a * np.nan), "bias_hh_l0 contains NaN"),
+        ("GRU", without("bias_hh_l0"), "1 layer, one direction"),
+        ("GRU", replaced("weight_hh_l0", lambda a: a[:8]), r"\(8, 4\), expected \(12, 4\)"),
+        ("GRUs", replaced("bias_hh_l1", lambda a: a[1:]), r"bias_hh_l1 has shape \(11,\), expec"),
+        ("GRUs", replaced("weight_hh_l1", lambda a: a * np.inf), "weight_hh_l1 contains NaN or"),
+        ("GRUs", without("bias_ih_l1", "bias_hh_l1"), "2 layers, one direction"),
+        ("LSTMs", lambda s: s | {"weight_ih_l0_reverse": 0}, "2 layers, one direction"),
+        (
+            "LSTMs both ways",
+            lambda s: {n: a for n, a in s.items() if not n.endswith("_reverse")},
+            "2 layers, two directions",
+        ),
+        (
+            "GRUs both ways",
+            replaced("bias_hh_l1_reverse", lambda a: a * np.inf),
+            "bias_hh_l1_reverse contains NaN or infinity",
+        ),
+        (
+            "GRUs both ways",
+            replaced("weight_ih_l1", lambda a: a[:, :4]),
+            r"weight_ih_l1 has shape \(12, 4\), expected \(12, 8\)",
+        ),
         ("LSTMs", lambda s: s | {f"{n[:-1]}2": a for n, a in s.items()}, "2 layers, one direction"),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(rng, kind, change, message):
-    layer = make_layer(kind, rng=rng)
+    layer = make(kind, rng)
     before = snapshot(layer)
     with pytest.raises(ValueError, match=message):
         load_torch_state(layer, change(draw_state(layer, rng)))
     assert_close(snapshot(layer), before, 0)
 
 
-def test_biases_whose_sum_overflows_change_nothing(rng):
+@pytest.mark.parametrize("kind", ["LSTMs", "GRUs", "LSTMs both ways"])
+def test_biases_whose_sum_overflows_change_nothing(rng, kind):
     """Found after the weights of the layers below were read, and before one was written."""
-    layer = make_layer("stack", rng=rng)
+    layer = make(kind, rng)
     before, state = snapshot(layer), draw_state(layer, rng)
     state["bias_ih_l1"][:] = state["bias_hh_l1"][:] = 1.7e308
     with pytest.raises(ValueError, match="b_h contains NaN or infinity"):
@@ -110,7 +177,95 @@ def test_biases_whose_sum_overflows_change_nothing(rng):
 
 def test_a_module_is_not_its_state(rng):
     with pytest.raises(TypeError, match=r"state is a list, expected the mapping state_dict\(\)"):
-        load_torch_state(make_layer("LSTM", rng=rng), [])
+        load_torch_state(make("LSTM", rng), [])
+
+
+def test_the_two_biases_of_a_candidate_are_not_added(rng):
+    layer = make("GRU", rng)
+    state = draw_state(layer, rng)
+    state["bias_ih_l0"][8:] = state["bias_hh_l0"][8:] = 1.7e308
+    load_torch_state(layer, state)
+    assert_array_equal(layer.params["b_hh_n"], 1.7e308)
+
+
+# ---------------------------------------------------------------- an embedding
+
+
+def test_the_weights_of_an_embedding_are_its_table(rng):
+    layer, table = Embedding(5, 3, rng=rng), rng.normal(size=(5, 3))
+    load_torch_state(layer, {"weight": table})
+    state = torch_state(layer)
+    assert_close(state, {"weight": table}, 0)
+    for array in (table, state["weight"]):
+        array[...] = 9
+    assert (layer.params["table"] != 9).all()
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"weight": np.ones((3, 5))}, r"weight has shape \(3, 5\), expected \(5, 3\)"),
+        ({"weight": np.full((5, 3), np.nan)}, "weight contains NaN or infinity"),
+        ({}, r"state is of another module, expected that of a torch\.nn\.Embedding"),
+        ({"weight": np.ones((5, 3)), "bias": np.ones(3)}, "state is of another module"),
+        ({"weight_hh_l0": np.ones((9, 3))}, r"state is of a torch\.nn\.GRU, expected"),
+    ],
+)
+def test_a_state_that_is_no_table_changes_nothing(rng, state, message):
+    layer = Embedding(5, 3, rng=rng)
+    before = snapshot(layer)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        load_torch_state(layer, state)
+    assert_close(snapshot(layer), before, 0)
+
+
+# ---------------------------------------------------------------- what has no counterpart
+
+
+@pytest.mark.parametrize("function", [torch_state, lambda layer: load_torch_state(layer, {})])
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (lambda o: GRU(2, 3, reset="before", **o), r"GRU\(2, 3, reset='before', .* no counterpart"),
+        (lambda o: Stack(Embedding(2, 3, **o), RNN(3, 3, **o)), "Embedding.* has no counterpart"),
+        (lambda o: Stack(Stack(RNN(2, 3, **o))), r"Stack\(RNN.* has no counterpart in torch\.nn"),
+        (
+            lambda o: Stack(RNN(2, 3, **o), LSTM(3, 3, **o)),
+            r"layer stacks \[\('LSTM', 3\), \('RNN'",
+        ),
+        (lambda o: Stack(RNN(2, 3, **o), RNN(3, 4, **o)), "layer stacks .* one hidden size"),
+        (lambda o: Bidirectional(GRU(2, 3, **o), GRU(2, 4, **o)), "layer stacks .*one hidden size"),
+        (lambda o: Bidirectional(GRU(2, 3, **o), RNN(2, 3, **o)), "layer stacks .* expected one"),
+        (
+            lambda o: Stack(Bidirectional(RNN(2, 3, **o)), RNN(6, 3, **o)),
+            "layer stacks layers of one and of two directions, expected one or two",
+        ),
+        (
+            lambda o: Stack(
+                Bidirectional(RNN(2, 3, **o)), RNN(6, 3, **o), Bidirectional(RNN(3, 3, **o))
+            ),
+            "layer stacks layers of one and of two directions",
+        ),
+    ],
+)
+def test_a_layer_that_is_no_one_module_is_refused(rng, function, layer, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        function(layer({"rng": rng}))
+
+
+class Leaky(RNN):
+    """A layer of one's own that says what it is."""
+
+    torch_kind = "RNN"
+
+
+def test_a_layer_of_ones_own_travels_if_it_says_as_what(rng):
+    own, other = Leaky(2, 4, rng=rng), RNN(2, 4, rng=rng)
+    load_torch_state(own, torch_state(other))
+    assert_close(dict(own.params), dict(other.params), 0)
+    own.torch_kind = "Conv1d"
+    with pytest.raises(ValueError, match="one of the kinds RNN, GRU, LSTM"):
+        torch_state(own)
 
 
 @pytest.mark.parametrize(
@@ -118,5 +273,5 @@ def test_a_module_is_not_its_state(rng):
 )
 def test_what_is_no_layer_is_refused(function):
     pytest.importorskip("torch", exc_type=ImportError)
-    with pytest.raises(TypeError, match=r"^layer is None, expected an RNN, LSTM or Stack"):
+    with pytest.raises(TypeError, match=r"^layer is None, without .*, expected a layer such as"):
         function(None)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers import assert_close, make_layer, percent
+from helpers import assert_close, make_layer
 from hypothesis import given
 from hypothesis import strategies as st
-from test_reference import CASES, OPTIMIZERS, as_arrays, as_state, run, saved
+from test_reference import CASES, OPTIMIZERS, RECURRENT, as_arrays, as_state, build, run, saved
 
-from rnncourse import LSTM, RNN, Stack, clip_by_global_norm
+from rnncourse import GRU, LSTM, RNN, Bidirectional, Embedding, Stack, clip_by_global_norm
 from rnncourse import equations as eq
 from rnncourse.interop import load_torch_state, to_torch
 
@@ -19,41 +19,61 @@ torch = pytest.importorskip(
 
 from reference import make_reference  # noqa: E402
 
+each_kind = pytest.mark.parametrize("layer", RECURRENT)
+
 
 @st.composite
-def cases(draw, layer, layers):
+def cases(draw, layer, layers=1, directions=1, embedding=False):
     """Arguments of `make_reference.run` for any sizes from 1."""
     sizes = [draw(st.integers(1, n)) for n in (8, 4, 3, 5, 3)]
-    T, B, _, _, O = sizes
+    T, B, D, _, O = sizes
     loss = draw(st.sampled_from(["cross_entropy", "squared_error"]))
     rng = np.random.default_rng(draw(st.integers(0, 2**20)))
-    shapes = make_reference.shapes(*sizes, layer, layers)
+    shapes = make_reference.shapes(*sizes, layer, layers, directions)
     drawn = {n: rng.normal(size=s) for n, s in shapes.items()}
     if loss == "cross_entropy":
         drawn["targets"] = rng.integers(O, size=(T, B))
-    drawn["lengths"] = rng.integers(1, T + 1, B) if draw(st.booleans()) else np.full(B, T)
-    return drawn, layer, layers, loss, draw(st.sampled_from(["mean", "sum"]))
+    if embedding:
+        V = draw(st.integers(1, 5))
+        drawn["table"], drawn["x"] = rng.normal(size=(V, D)), rng.integers(V, size=(T, B))
+    ragged = draw(st.sampled_from([True, True, False]))
+    drawn["lengths"] = rng.integers(1, T + 1, B) if ragged else np.full(B, T)
+    return drawn, layer, layers, loss, draw(st.sampled_from(["mean", "sum"])), directions
 
 
 def agree(case):
     assert_close(run(*case), make_reference.run(*case), 1e-10)
 
 
-@given(cases("RNN", 1))
-def test_rnn_outputs_losses_and_every_gradient(case):
-    agree(case)
+@each_kind
+@given(data=st.data())
+def test_outputs_losses_and_every_gradient(layer, data):
+    agree(data.draw(cases(layer)))
 
 
-@given(cases("LSTM", 1))
-def test_lstm_outputs_losses_and_every_gradient(case):
-    agree(case)
+@each_kind
+@given(data=st.data())
+def test_two_directions_outputs_losses_and_every_gradient(layer, data):
+    agree(data.draw(cases(layer, directions=2)))
 
 
-@pytest.mark.parametrize("layer", ["RNN", "LSTM"])
-@percent(50)
+@each_kind
 @given(data=st.data())
 def test_two_layers_outputs_losses_and_every_gradient(layer, data):
     agree(data.draw(cases(layer, 2)))
+
+
+@each_kind
+@given(data=st.data())
+def test_two_layers_of_two_directions_outputs_losses_and_every_gradient(layer, data):
+    agree(data.draw(cases(layer, 2, 2)))
+
+
+@each_kind
+@pytest.mark.parametrize(("layers", "directions"), [(1, 1), (2, 2)])
+@given(data=st.data())
+def test_over_an_embedding_outputs_losses_and_every_gradient(layer, layers, directions, data):
+    agree(data.draw(cases(layer, layers, directions, embedding=True)))
 
 
 def test_the_saved_arrays_are_what_the_script_makes():
@@ -90,37 +110,96 @@ def test_clipping_is_alike(rng, max_norm):
         assert_close(mine / factor, theirs / factor_torch, 1e-12)
 
 
-@pytest.mark.parametrize("layer", ["RNN", "LSTM"])
+@each_kind
 @pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("bias", [True, False])
-def test_weights_travel_both_ways_unpermuted(rng, layer, layers, dtype, bias):
+def test_weights_travel_both_ways_unpermuted(rng, layer, layers, directions, dtype, bias):
     torch.manual_seed(0)
-    name = np.dtype(dtype).name
     module = getattr(torch.nn, layer)(
-        3, 5, num_layers=layers, bias=bias, dtype=getattr(torch, name)
+        3,
+        5,
+        num_layers=layers,
+        bidirectional=directions > 1,
+        bias=bias,
+        dtype=getattr(torch, np.dtype(dtype).name),
     )
-    kind = {"RNN": RNN, "LSTM": LSTM}[layer]
-    each = [kind(5 if k else 3, 5, rng=rng, dtype=dtype) for k in range(layers)]
-    mine = Stack(*each) if layers > 1 else each[0]
+    mine = build(layer, layers, directions, 3, 5, dtype)
     load_torch_state(mine, module.state_dict())
     x = rng.normal(size=(6, 2, 3)).astype(dtype)
-    start = rng.normal(size=(2 if layer == "LSTM" else 1, layers, 2, 5)).astype(dtype)
-    h, state_T, _ = mine.forward(x, as_state(layer, layers, start))
-    tolerance = 1e-12 if dtype == np.float64 else 1e-6
+    parts = 2 if layer == "LSTM" else 1
+    start = rng.normal(size=(parts, layers * directions, 2, 5)).astype(dtype)
+    h, state_T, _ = mine.forward(x, as_state(layer, layers, start, directions))
+    tolerance = 1e-12 if dtype == np.float64 else 2e-6
     back = to_torch(mine)
     for network in (module, back):
         given_ = tuple(torch.tensor(start)) if layer == "LSTM" else torch.tensor(start)[0]
         theirs, end = network(torch.tensor(x), given_)
         assert_close(h, theirs.detach().numpy(), tolerance)
         end = end if layer == "LSTM" else (end,)
-        for own, other in zip(as_arrays(layer, layers, state_T).values(), end, strict=True):
+        finals = as_arrays(layer, layers, state_T, directions)
+        for own, other in zip(finals.values(), end, strict=True):
             assert_close(own, other.detach().numpy(), tolerance)
     assert type(back) is type(module)
     assert back.weight_hh_l0.dtype == module.weight_hh_l0.dtype
-    for k in range(layers):
-        assert torch.equal(getattr(back, f"weight_ih_l{k}"), getattr(module, f"weight_ih_l{k}"))
-        assert torch.equal(getattr(back, f"weight_hh_l{k}"), getattr(module, f"weight_hh_l{k}"))
+    for name, W in module.state_dict().items():
+        if name.startswith("weight"):
+            assert torch.equal(back.state_dict()[name], W)
+    again = build(layer, layers, directions, 3, 5, dtype)
+    load_torch_state(again, back.state_dict())
+    assert_close(dict(again.params), dict(mine.params), 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_table_travels_both_ways(rng, dtype):
+    torch.manual_seed(0)
+    module = torch.nn.Embedding(7, 3, dtype=getattr(torch, np.dtype(dtype).name))
+    mine = Embedding(7, 3, rng=rng, dtype=dtype)
+    load_torch_state(mine, module.state_dict())
+    labels, back = rng.integers(7, size=(5, 2)), to_torch(mine)
+    assert type(back) is type(module)
+    for network in (module, back):
+        assert network.weight.dtype == module.weight.dtype
+        expected = network(torch.tensor(labels)).detach().numpy()
+        assert_close(mine.forward(labels)[0], expected, 0)
+
+
+MODULES = {
+    "RNN": lambda **options: torch.nn.RNN(3, 4, **options),
+    "LSTM": lambda **options: torch.nn.LSTM(3, 4, **options),
+    "GRU": lambda **options: torch.nn.GRU(3, 4, **options),
+    "Embedding": lambda: torch.nn.Embedding(3, 4),
+}
+
+
+@pytest.mark.parametrize("expected", MODULES)
+@pytest.mark.parametrize("given_", MODULES)
+def test_a_state_dict_of_another_kind_is_named(rng, expected, given_):
+    layer = {**RECURRENT, "Embedding": Embedding}[expected](3, 4, rng=rng)
+    state, before = MODULES[given_]().state_dict(), {n: W.copy() for n, W in layer.params.items()}
+    if given_ == expected:
+        load_torch_state(layer, state)
+        assert any((layer.params[n] != W).any() for n, W in before.items())
+        return
+    message = rf"^state is of a torch\.nn\.{given_}, expected that of a torch\.nn\.{expected}$"
+    with pytest.raises(ValueError, match=message):
+        load_torch_state(layer, state)
+    assert_close(dict(layer.params), before, 0)
+
+
+def test_what_else_a_state_dict_may_be_of_is_named(rng):
+    lstm, both = (build("LSTM", 1, directions, 3, 4) for directions in (1, 2))
+    with pytest.raises(ValueError, match=r"^state is of an LSTM with projections, expected that"):
+        load_torch_state(lstm, MODULES["LSTM"](proj_size=2).state_dict())
+    with pytest.raises(ValueError, match=r"weight_ih_l0_reverse.*: 1 layer, one direction$"):
+        load_torch_state(lstm, MODULES["LSTM"](bidirectional=True).state_dict())
+    with pytest.raises(ValueError, match=r": 1 layer, two directions$"):
+        load_torch_state(both, MODULES["LSTM"]().state_dict())
+    with pytest.raises(ValueError, match=r"^state is of a torch\.nn\.GRU, expected .*\.LSTM$"):
+        load_torch_state(both, MODULES["GRU"](bidirectional=True).state_dict())
+    with pytest.raises(ValueError, match=r"^state is of another module, expected .*\.Embedding$"):
+        load_torch_state(Embedding(3, 4, rng=rng), torch.nn.Linear(3, 4).state_dict())
 
 
 def test_the_converted_module_has_its_own_weights(rng):
@@ -139,6 +218,20 @@ def test_a_mixed_stack_is_no_single_module(rng):
         to_torch(uneven)
     with pytest.raises(ValueError, match="expected one kind and one hidden size"):
         to_torch(Stack(RNN(2, 3, rng=rng), LSTM(3, 3, rng=rng)))
+    with pytest.raises(ValueError, match="expected one kind and one hidden size"):
+        to_torch(Bidirectional(RNN(2, 3, rng=rng), RNN(2, 4, rng=rng)))
+    for directions in ((1, 2), (2, 1)):
+        each = [
+            build("GRU", 1, d, n, 3)
+            for d, n in zip(directions, (3, 3 * directions[0]), strict=True)
+        ]
+        with pytest.raises(ValueError, match="of one and of two directions, expected one or two"):
+            to_torch(Stack(*each))
+    for none in (GRU(2, 3, reset="before", rng=rng), Stack(Embedding(2, 3, rng=rng))):
+        with pytest.raises(
+            ValueError, match=r"has no counterpart in torch\.nn, expected layers of"
+        ):
+            to_torch(none)
 
 
 @given(st.integers(0, 2**20), st.integers(1, 3), st.integers(1, 5))

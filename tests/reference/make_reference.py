@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 FILE = Path(__file__).with_name("torch.npz")
 
-# name: (T, B, D, H, O, ragged), (layer, number of layers, loss, reduction)
+# name: (T, B, D, H, O, ragged), (layer, number of layers, loss, reduction[, directions])
 CASES = {
     "many": ((6, 4, 3, 5, 3, False), ("RNN", 1, "cross_entropy", "mean")),
     "ragged": ((7, 5, 2, 4, 3, True), ("RNN", 1, "cross_entropy", "mean")),
@@ -27,6 +27,8 @@ CASES = {
     "lstm-one": ((1, 1, 1, 1, 1, False), ("LSTM", 1, "squared_error", "sum")),
     "lstm-long": ((60, 1, 1, 6, 2, False), ("LSTM", 1, "cross_entropy", "mean")),
     "lstm-two": ((6, 4, 2, 3, 3, True), ("LSTM", 2, "cross_entropy", "sum")),
+    "gru-ragged": ((7, 5, 2, 4, 3, True), ("GRU", 1, "cross_entropy", "mean")),
+    "lstm-both-ways": ((6, 4, 2, 3, 2, True), ("LSTM", 2, "squared_error", "mean", 2)),
 }
 OPTIMIZERS = {
     "SGD": (torch.optim.SGD, {"lr": 0.1}),
@@ -35,31 +37,47 @@ OPTIMIZERS = {
 }
 
 
+def prefixes(layers: int, directions: int) -> list[tuple[str, str]]:
+    """Return how our names of each part begin, and how PyTorch's end, in PyTorch's order."""
+    return [
+        (
+            (f"layer{k + 1}." if layers > 1 else "")
+            + (f"{'reverse' if reverse else 'forward'}." if directions > 1 else ""),
+            f"_l{k}{'_reverse' if reverse else ''}",
+        )
+        for k in range(layers)
+        for reverse in range(directions)
+    ]
+
+
 def shapes(
-    T: int, B: int, D: int, H: int, O: int, layer: str, layers: int
+    T: int, B: int, D: int, H: int, O: int, layer: str, layers: int, directions: int = 1
 ) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every weight and array by name; W_xh etc. are layer1.W_xh in a stack."""
-    rows = 4 * H if layer == "LSTM" else H
+    """Return the shape of every weight and array by name; W_xh etc. are layer1.W_xh in a stack,
+    and forward.W_xh in a layer of two directions.
+    """
+    rows = {"RNN": 1, "GRU": 3, "LSTM": 4}[layer] * H
     result: dict[str, tuple[int, ...]] = {}
-    for k in range(layers):
-        prefix = f"layer{k + 1}." if layers > 1 else ""
-        result[f"{prefix}W_xh"] = (rows, H if k else D)
+    for prefix, suffix in prefixes(layers, directions):
+        result[f"{prefix}W_xh"] = (rows, D if suffix.startswith("_l0") else directions * H)
         result[f"{prefix}W_hh"] = (rows, H)
         result[f"{prefix}b_h"] = (rows,)
-    result |= {"W_hy": (O, H), "b_y": (O,), "x": (T, B, D), "targets": (T, B, O)}
+        if layer == "GRU":
+            result[f"{prefix}b_hh_n"] = (H,)
+    result |= {"W_hy": (O, directions * H), "b_y": (O,), "x": (T, B, D), "targets": (T, B, O)}
     # Initial states, and what reaches the final ones from outside.
     for part in "hc" if layer == "LSTM" else "h":
-        result |= {f"{part}_0": (layers, B, H), f"d{part}_T": (layers, B, H)}
+        result |= dict.fromkeys((f"{part}_0", f"d{part}_T"), (layers * directions, B, H))
     return result
 
 
 def case(name: str, seed: int) -> dict[str, NDArray]:
     """Draw weights and data for one of `CASES`."""
-    (T, B, D, H, O, ragged), (layer, layers, loss, _) = CASES[name]
+    (T, B, D, H, O, ragged), (layer, layers, loss, _, *directions) = CASES[name]
     rng = np.random.default_rng(seed)
     drawn = {
         n: rng.normal(size=s) / (2 if n.endswith("W_hh") else 1)
-        for n, s in shapes(T, B, D, H, O, layer, layers).items()
+        for n, s in shapes(T, B, D, H, O, layer, layers, *directions).items()
     }
     if loss == "cross_entropy":
         drawn["targets"] = rng.integers(O, size=(T, B))
@@ -68,34 +86,46 @@ def case(name: str, seed: int) -> dict[str, NDArray]:
 
 
 def run(
-    given: dict[str, NDArray], layer: str, layers: int, loss: str, reduction: str
+    given: dict[str, NDArray],
+    layer: str,
+    layers: int,
+    loss: str,
+    reduction: str,
+    directions: int = 1,
 ) -> dict[str, NDArray]:
-    """Return outputs of `torch.nn.RNN` or `LSTM`, and gradients of E = loss + Σ s_T ⊙ ds_T.
+    """Return outputs of `torch.nn.RNN`, `LSTM` or `GRU`, and gradients of E = loss + Σ s_T ⊙ ds_T.
 
-    s_T stands for every final state.
+    s_T stands for every final state. With a "table" the inputs are labels for `torch.nn.Embedding`.
     """
-    T, _, D = given["x"].shape
+    T, H = len(given["x"]), given["h_0"].shape[-1]
     parts = "hc" if layer == "LSTM" else "h"
+    inputs = "table" if "table" in given else "x"
     leaf = {
         n: torch.tensor(given[n], requires_grad=True)
-        for n in ("W_hy", "b_y", "x", *(f"{part}_0" for part in parts))
+        for n in ("W_hy", "b_y", inputs, *(f"{part}_0" for part in parts))
     }
+    x = leaf[inputs]
+    if inputs == "table":
+        x = torch.nn.functional.embedding(torch.tensor(given["x"]), x)
     rnn = getattr(torch.nn, layer)(
-        D, given["h_0"].shape[-1], num_layers=layers, dtype=torch.float64
+        x.shape[-1], H, num_layers=layers, bidirectional=directions > 1, dtype=torch.float64
     )
-    weights = {}
-    for k in range(layers):
-        prefix = f"layer{k + 1}." if layers > 1 else ""
-        weights[f"{prefix}W_xh"] = getattr(rnn, f"weight_ih_l{k}")
-        weights[f"{prefix}W_hh"] = getattr(rnn, f"weight_hh_l{k}")
-        weights[f"{prefix}b_h"] = getattr(rnn, f"bias_ih_l{k}")
+    weights, second_biases = {}, {}
+    for prefix, suffix in prefixes(layers, directions):
+        weights[f"{prefix}W_xh"] = getattr(rnn, f"weight_ih{suffix}")
+        weights[f"{prefix}W_hh"] = getattr(rnn, f"weight_hh{suffix}")
+        weights[f"{prefix}b_h"] = getattr(rnn, f"bias_ih{suffix}")
+        second = getattr(rnn, f"bias_hh{suffix}")
         with torch.no_grad():
-            getattr(rnn, f"bias_hh_l{k}").zero_()
+            second.zero_()
+            if layer == "GRU":
+                second[2 * H :] = torch.tensor(given[f"{prefix}b_hh_n"])
+                second_biases[f"{prefix}b_hh_n"] = second
     with torch.no_grad():
         for n, w in weights.items():
             w.copy_(torch.tensor(given[n]))
     lengths = torch.tensor(given["lengths"])
-    packed = torch.nn.utils.rnn.pack_padded_sequence(leaf["x"], lengths, enforce_sorted=False)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
     start = (leaf["h_0"], leaf["c_0"]) if layer == "LSTM" else leaf["h_0"]
     out, end = rnn(packed, start)
     final = dict(zip(parts, end if layer == "LSTM" else (end,), strict=True))
@@ -112,6 +142,7 @@ def run(
     (E + outer).backward()
     results = {"h": h, "y": y, "E": E, **{f"{part}_T": s for part, s in final.items()}}
     results |= {f"d{n}": w.grad for n, w in {**weights, **leaf}.items()}
+    results |= {f"d{n}": second.grad[2 * H :] for n, second in second_biases.items()}
     return {n: r.detach().numpy() for n, r in results.items()}
 
 
