@@ -13,6 +13,7 @@ step is computed for a whole block at once.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -36,6 +37,9 @@ from .buffers import Buffers
 
 COLUMNS = 1024  # of a block on the way back; any number from 256 to 2048 is about as fast
 COLUMNS_OF_A_RUN = 256  # of a block of `run`: small enough to stay in the processor's cache
+
+# For functions that look for what is not finite, with a better message than NumPy's warning.
+quietly = np.errstate(over="ignore", invalid="ignore")
 
 State = TypeVar("State")
 Trace = TypeVar("Trace", bound="PackedTrace")
@@ -88,6 +92,7 @@ class PackedLayer(Generic[State, Trace]):
     """
 
     blocks: ClassVar[int] = 1
+    parts: ClassVar[int] = 1  # of a state: h alone, or h and c
     torch_kind: str | None = None  # the module of `torch.nn` that computes the same
     _trace: type[Trace]
     _each_step: Callable[..., list[Any]]
@@ -391,28 +396,40 @@ class PackedLayer(Generic[State, Trace]):
 
     # ------------------------------------------------------------ one step
 
-    def _arguments_of_step(
-        self, x_t: ArrayLike, state: State | None
-    ) -> tuple[Array, tuple[Array, ...]]:
-        """Check what `step` is given."""
-        x_t = real_array("x_t", x_t, ("B", self.input_size), self.dtype)
-        return x_t, self._parts("state", state, len(x_t))
+    def _columns_of_step(self, x_t: Any, state: Any) -> tuple[Array, ...]:
+        """Return what `step` is given as columns: x_t (D, B), h_{t-1} (H, B), and c_{t-1} if any.
 
-    def _checked(self, a_t: Array) -> Array:
-        """Return the pre-activations of a step; where they are not finite, say why.
-
-        A weight that is not finite shows in them, and they are fewer than the weights.
+        A step should cost little more than its equations. So what has the right form is taken as it
+        is; whether it is finite shows in what is computed from it: see `_finite`.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(a_t.sum()):
-                self._require_finite_weights()
-                require_finite("a_t (inputs or weights are too large)", a_t)
-        return a_t
+        D, H, dtype = self.input_size, self.hidden_size, self.dtype
+        if not has_form(x_t, (*np.shape(x_t)[:1], D), dtype):
+            x_t = real_array("x_t", x_t, ("B", D), dtype)
+        B = len(x_t)
+        parts = state if isinstance(state, tuple) else (state,)
+        if len(parts) != self.parts or not all(has_form(part, (B, H), dtype) for part in parts):
+            parts = self._parts("state", state, B)
+        return x_t.T, *[part.T for part in parts]
 
     def _pre_activations(self, x_t: Array, h_prev: Array) -> Array:
-        """Return W_hh h_{t-1} + W_xh x_t + b_h for each sequence, (B, R)."""
-        W_xh, W_hh, b_h = self._unpack(self._W).values()
-        return self._checked(h_prev @ W_hh.T + x_t @ W_xh.T + b_h)
+        """Return W_hh h_{t-1} + W_xh x_t + b_h, (R, B), for columns x_t and h_{t-1}."""
+        H = self.hidden_size
+        column = np.ones((self._W.shape[1], h_prev.shape[1]), self.dtype)
+        column[:H], column[H:-1] = h_prev, x_t
+        return self._finite(self._W @ column, x_t, h_prev)
+
+    def _finite(self, computed: Array, x_t: Array, *state: Array) -> Array:
+        """Return what a step has computed; where it is not finite, say why.
+
+        An input, a state or a weight that is not finite shows there.
+        """
+        if not isfinite(np.add.reduce(computed, axis=None)):
+            require_finite("x_t", x_t.T)
+            for part in state:
+                require_finite("state", part.T)
+            self._require_finite_weights()
+            require_finite("a_t (inputs or weights are too large)", computed.T)
+        return computed
 
     # ------------------------------------------------------------ states
 
@@ -435,6 +452,16 @@ def state_array(
 ) -> Array:
     """Return a state, or a gradient for it, of the given shape; zeros for None."""
     return np.zeros(shape, dtype) if value is None else real_array(name, value, shape, dtype)
+
+
+def has_form(value: object, shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Return True if `value` is an array of this shape, without empty axes, and dtype."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.shape == shape
+        and value.dtype == dtype
+        and value.size > 0
+    )
 
 
 def side_by_side(columns: Array, memory: Array) -> Array:
