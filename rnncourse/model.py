@@ -21,7 +21,6 @@ from numpy.typing import ArrayLike, NDArray
 from .layers import layer as call
 from .layers.layer import Layer
 from .layers.readout import Readout, Reduction, softmax_cross_entropy, squared_error
-from .nonlinear import softmax
 from .validation import (
     Array,
     Params,
@@ -408,8 +407,9 @@ def _choose(y: Array, rng: np.random.Generator | None, temperature: float) -> ND
     """Return one label for each row of outputs y (B, O)."""
     if rng is None:
         return y.argmax(axis=-1)
-    y = y.astype(np.float64)
-    with np.errstate(over="ignore"):  # a temperature near 0 sends all but the largest to −∞
-        p = softmax((y - y.max(axis=-1, keepdims=True)) / temperature)
-    below = p.cumsum(axis=-1) <= rng.random((len(y), 1))
-    return np.minimum(below.sum(axis=-1), y.shape[-1] - 1)
+    below_largest = np.subtract(y, y.max(axis=-1, keepdims=True), dtype=np.float64)
+    # e⁻⁸⁰⁰ is 0, and a temperature near 0 must not make a number too large.
+    exponents = np.maximum(below_largest, -800 * temperature) / temperature
+    cumulative = np.exp(exponents).cumsum(axis=-1)  # of probabilities, but for a common factor
+    draws = rng.random((len(y), 1)) * cumulative[:, -1:]
+    return (cumulative[:, :-1] <= draws).sum(axis=-1)

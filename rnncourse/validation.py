@@ -54,6 +54,18 @@ def require_finite(name: str, array: NDArray) -> None:
         )
 
 
+def has_form(value: object, shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Return True if `value` is an array of this shape, without empty axes, and dtype: then only
+    whether it is finite is left to check.
+    """
+    return (
+        isinstance(value, np.ndarray)
+        and value.shape == shape
+        and value.dtype == dtype
+        and value.size > 0
+    )
+
+
 def real_array(
     name: str, value: ArrayLike, shape: tuple[int | str, ...], dtype: DTypeLike
 ) -> Array:

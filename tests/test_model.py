@@ -33,7 +33,7 @@ CAUSAL = [k for k in LAYERS if is_causal(make_layer(k, rng=np.random.default_rng
 def plain(p):
     """The states of a problem's layer, by plain loops."""
     values = {**p.model.params, **named(p.model.layer, p.state)}
-    return plain_run(p.model.layer, values, p.inputs)
+    return plain_run(p.model.layer, values, p.inputs, p.lengths)
 
 
 def parts(found):
@@ -60,7 +60,9 @@ def test_gradients_agree_with_complex_steps_and_with_the_equations(p):
     T, B, _ = p.inputs.shape
     ends = np.full(B, T) if p.lengths is None else p.lengths
     _, run = plain(p)
-    assert_close(named(p.model.layer, found.state_T), {n: s[ends, np.arange(B)] for n, s in run.items()})
+    assert_close(
+        named(p.model.layer, found.state_T), {n: s[ends, np.arange(B)] for n, s in run.items()}
+    )
 
 
 @percent(40)
@@ -125,7 +127,7 @@ def test_predictions_are_what_the_loss_is_taken_over(p):
     h, _ = plain(p)
     W = p.model.params
     for t, b, at in p.counted():
-        assert_close(y[at], W["W_hy"] @ h[t, b] + W["b_y"])
+        assert_close(y[at], W["W_hy"] @ p.read(h[:, b], t) + W["b_y"])
     assert (
         y.shape[:-1]
         == (p.targets.shape if p.targets.ndim < 3 else p.targets.shape[:2])[: y.ndim - 1]
@@ -140,14 +142,15 @@ def test_layer_signals_are_what_the_layer_is_given(p):
     inside = np.arange(T)[:, None] < (np.full(B, T) if p.lengths is None else p.lengths)
     assert_close(x, np.where(inside[..., None], p.inputs, 0), 0)
     W, h = p.model.params, plain(p)[0]
-    counted, expected = p.counted(), np.zeros(h.shape)
+    counted, expected, H = p.counted(), np.zeros(h.shape), h.shape[2]
+    step = np.repeat(np.arange(T)[:, None], H, axis=1)
     for t, b, at in counted:
-        y = W["W_hy"] @ h[t, b] + W["b_y"]
+        y = W["W_hy"] @ p.read(h[:, b], t) + W["b_y"]
         if p.model.loss_name == "squared_error":
             delta_y = y - p.targets[at]
         else:
             delta_y = softmax(y) - np.eye(len(y))[p.targets[at]]
-        expected[t, b] = W["W_hy"].T @ delta_y
+        expected[p.read(step, t), b, np.arange(H)] = W["W_hy"].T @ delta_y
     if p.model.reduction == "mean":
         expected /= len(counted)
     assert_close(dh, expected)
@@ -428,6 +431,6 @@ def test_a_model_shows_its_parts_and_refuses_what_is_no_layer(rng):
         "Model(RNN(2, 3, dtype=float64), Readout(3, 4, dtype=float64), loss='cross_entropy', "
         "arrangement='many-to-many', reduction='mean')"
     )
-    for value, given in ((None, "None, without input_size"), (RNN, "<class .*>, a class")):
-        with pytest.raises(TypeError, match=f"^layer is {given}.* expected a layer such as RNN"):
+    for value, shown in ((None, "None, without input_size"), (RNN, "<class .*>, a class")):
+        with pytest.raises(TypeError, match=f"^layer is {shown}.* expected a layer such as RNN"):
             Model(value, Readout(3, 4, rng=rng))

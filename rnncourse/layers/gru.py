@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..nonlinear import sigmoid
 from ..validation import Array, Params, require_choice, require_finite
-from .packed import PackedLayer, PackedTrace, Shapes, add_product, quietly, side_by_side
+from .packed import PackedLayer, PackedTrace, Shapes, add_product, side_by_side
 
 GATES = ("r", "z", "n")  # as stacked in the weights; in a pass u, or r ⊙ h_{t-1}, comes first
 Reset = Literal["after", "before"]
@@ -168,26 +168,28 @@ class GRU(PackedLayer[Array, Trace]):
         """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "r", "z" or "n", as views."""
         return MappingProxyType(self._gate(GATES.index(require_choice("name", name, GATES))))
 
-    @quietly
     def step(self, x_t: ArrayLike, state: Array | None = None) -> tuple[Array, Array]:
         """Compute one step (eq-gru-gates, eq-gru-after or eq-gru-candidate, eq-gru-hidden); see
         `PackedLayer.step`.
         """
-        x_t, h_prev = self._columns_of_step(x_t, state)
-        H = self.hidden_size
-        W_hh, from_x = self._W[:, :H], self._W[:, H:-1] @ x_t + self._W[:, -1:]
-        if self.reset == "after":
-            from_h = W_hh @ h_prev
-            self._finite(from_x + from_h, x_t, h_prev)
-            r_t, z_t = sigmoid(from_x[: 2 * H] + from_h[: 2 * H]).reshape(2, H, -1)
-            n_t = np.tanh(from_x[2 * H :] + r_t * (from_h[2 * H :] + self._b_hh_n[:, None]))
-        else:
-            a_r_z = self._finite(from_x[: 2 * H] + W_hh[: 2 * H] @ h_prev, x_t, h_prev)
+        x_t, h_prev = self._arguments_of_step(x_t, state)
+        H, n, after = self.hidden_size, 2 * self.hidden_size, self.reset == "after"
+        W_hh, W_xh, b_h = self._W[:, :H], self._W[:, H:-1], self._W[:, -1:]
+        with np.errstate(over="ignore", invalid="ignore"):  # see _require_finite_step
+            from_x = W_xh @ x_t.T + b_h
+            from_h = (W_hh if after else W_hh[:n]) @ h_prev.T
+            a_r_z = from_x[:n] + from_h[:n]
             r_t, z_t = sigmoid(a_r_z).reshape(2, H, -1)
-            a_n = from_x[2 * H :] + W_hh[2 * H :] @ (r_t * h_prev)
-            n_t = np.tanh(self._finite(a_n, x_t, h_prev))
-        h_t = z_t * h_prev + (1 - z_t) * n_t
-        return h_t.T, h_t.T.copy()
+            if after:
+                u_t = from_h[n:] + self._b_hh_n[:, None]
+                a_n = from_x[n:] + r_t * u_t
+            else:
+                a_n = from_x[n:] + W_hh[n:] @ (r_t * h_prev.T)
+        for a_t in (a_r_z, a_n):
+            self._require_finite_step(a_t, x_t, h_prev)
+        n_t = np.tanh(a_n)
+        h_t = (z_t * h_prev.T + (1 - z_t) * n_t).T
+        return h_t, h_t.copy()
 
     def _require_finite_weights(self) -> None:
         super()._require_finite_weights()

@@ -25,6 +25,7 @@ from ..validation import (
     Params,
     copy_params,
     float_dtype,
+    has_form,
     incoming,
     real_array,
     require_finite,
@@ -37,9 +38,6 @@ from .buffers import Buffers
 
 COLUMNS = 1024  # of a block on the way back; any number from 256 to 2048 is about as fast
 COLUMNS_OF_A_RUN = 256  # of a block of `run`: small enough to stay in the processor's cache
-
-# For functions that look for what is not finite, with a better message than NumPy's warning.
-quietly = np.errstate(over="ignore", invalid="ignore")
 
 State = TypeVar("State")
 Trace = TypeVar("Trace", bound="PackedTrace")
@@ -396,40 +394,42 @@ class PackedLayer(Generic[State, Trace]):
 
     # ------------------------------------------------------------ one step
 
-    def _columns_of_step(self, x_t: Any, state: Any) -> tuple[Array, ...]:
-        """Return what `step` is given as columns: x_t (D, B), h_{t-1} (H, B), and c_{t-1} if any.
+    def _arguments_of_step(self, x_t: Any, state: Any) -> tuple[Array, ...]:
+        """Return what `step` is given: x_t (B, D), h_{t-1} (B, H), and c_{t-1} if any.
 
         A step should cost little more than its equations. So what has the right form is taken as it
-        is; whether it is finite shows in what is computed from it: see `_finite`.
+        is; whether it is finite shows in what is computed from it: see `_require_finite_step`.
         """
         D, H, dtype = self.input_size, self.hidden_size, self.dtype
-        if not has_form(x_t, (*np.shape(x_t)[:1], D), dtype):
+        if not has_form(x_t, (len(x_t) if isinstance(x_t, np.ndarray) else 0, D), dtype):
             x_t = real_array("x_t", x_t, ("B", D), dtype)
         B = len(x_t)
         parts = state if isinstance(state, tuple) else (state,)
         if len(parts) != self.parts or not all(has_form(part, (B, H), dtype) for part in parts):
             parts = self._parts("state", state, B)
-        return x_t.T, *[part.T for part in parts]
+        return x_t, *parts
 
     def _pre_activations(self, x_t: Array, h_prev: Array) -> Array:
-        """Return W_hh h_{t-1} + W_xh x_t + b_h, (R, B), for columns x_t and h_{t-1}."""
+        """Return a_t = W_hh h_{t-1} + W_xh x_t + b_h of each sequence, (B, R)."""
         H = self.hidden_size
-        column = np.ones((self._W.shape[1], h_prev.shape[1]), self.dtype)
-        column[:H], column[H:-1] = h_prev, x_t
-        return self._finite(self._W @ column, x_t, h_prev)
+        rows = np.ones((len(x_t), self._W.shape[1]), self.dtype)  # [h_{t-1}; x_t; 1]
+        rows[:, :H], rows[:, H:-1] = h_prev, x_t
+        a_t = np.dot(rows, self._W.T)
+        self._require_finite_step(a_t, x_t, h_prev)
+        return a_t
 
-    def _finite(self, computed: Array, x_t: Array, *state: Array) -> Array:
-        """Return what a step has computed; where it is not finite, say why.
+    def _require_finite_step(self, computed: Array, x_t: Array, *state: Array) -> None:
+        """Raise unless what a step has computed is finite: no input, state or weight is not, then.
 
-        An input, a state or a weight that is not finite shows there.
+        The sum of squares decides almost always. `numpy.dot` and `numpy.vdot` are fast and give no
+        warning.
         """
-        if not isfinite(np.add.reduce(computed, axis=None)):
-            require_finite("x_t", x_t.T)
+        if not isfinite(np.vdot(computed, computed)):
+            require_finite("x_t", x_t)
             for part in state:
-                require_finite("state", part.T)
+                require_finite("state", part)
             self._require_finite_weights()
-            require_finite("a_t (inputs or weights are too large)", computed.T)
-        return computed
+            require_finite("a_t (inputs or weights are too large)", computed)
 
     # ------------------------------------------------------------ states
 
@@ -452,16 +452,6 @@ def state_array(
 ) -> Array:
     """Return a state, or a gradient for it, of the given shape; zeros for None."""
     return np.zeros(shape, dtype) if value is None else real_array(name, value, shape, dtype)
-
-
-def has_form(value: object, shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    """Return True if `value` is an array of this shape, without empty axes, and dtype."""
-    return (
-        isinstance(value, np.ndarray)
-        and value.shape == shape
-        and value.dtype == dtype
-        and value.size > 0
-    )
 
 
 def side_by_side(columns: Array, memory: Array) -> Array:

@@ -8,8 +8,9 @@ A loss is taken over *predictions*: one output vector of one sequence at one ste
 """
 
 from collections.abc import Mapping
+from math import isfinite
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -21,6 +22,7 @@ from ..validation import (
     boolean_array,
     copy_params,
     float_dtype,
+    has_form,
     numeric,
     real_array,
     require_choice,
@@ -73,14 +75,18 @@ class Readout:
         """Copy `values` (W_hy, b_y) into the layer; nothing changes unless all fit."""
         copy_params(self.params, values)
 
-    def forward(self, h: ArrayLike) -> Array:
+    def forward(self, h: Any) -> Array:
         """Return y = W_hy h + b_y for hidden states `h` of shape (..., H); y is (..., O)."""
-        h = _vectors("h", h, self.hidden_size, self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            y = h @ self._params["W_hy"].T + self._params["b_y"]
-            if not np.isfinite(y.sum()):  # a parameter that is not finite shows here
-                for name, value in self.params.items():
-                    require_finite(name, value)
+        leading = h.shape[:-1] if isinstance(h, np.ndarray) else ()
+        if not has_form(h, (*leading, self.hidden_size), self.dtype):
+            h = _vectors("h", h, self.hidden_size, self.dtype)
+        rows = np.dot(h.reshape(-1, self.hidden_size), self._params["W_hy"].T)  # without a warning
+        rows += self._params["b_y"]
+        y = rows.reshape(*h.shape[:-1], self.output_size)
+        if not isfinite(np.vdot(y, y)):  # what is not finite shows here
+            _vectors("h", h, self.hidden_size, self.dtype)
+            for name, value in self.params.items():
+                require_finite(name, value)
         return y
 
     def backward(self, h: ArrayLike, dy: ArrayLike) -> tuple[Array, dict[str, Array]]:

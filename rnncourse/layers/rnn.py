@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..validation import Array
-from .packed import PackedLayer, PackedTrace, Shapes, quietly
+from .packed import PackedLayer, PackedTrace, Shapes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,12 +63,11 @@ class RNN(PackedLayer[Array, Trace]):
     torch_kind = "RNN"
     _trace = Trace
 
-    @quietly
     def step(self, x_t: ArrayLike, state: Array | None = None) -> tuple[Array, Array]:
         """Compute one step (eq-hidden); see `PackedLayer.step`."""
-        x_t, h_prev = self._columns_of_step(x_t, state)
+        x_t, h_prev = self._arguments_of_step(x_t, state)
         h_t = np.tanh(self._pre_activations(x_t, h_prev))
-        return h_t.T, h_t.T.copy()
+        return h_t, h_t.copy()
 
     @staticmethod
     def _each_step(W: Array, columns: Array) -> list[Step]:
