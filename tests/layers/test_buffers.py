@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from rnncourse import LSTM, RNN, Adam, Model, NotFiniteError, Readout, fit
+from rnncourse import GRU, LSTM, RNN, Adam, Model, NotFiniteError, Readout, fit
 from rnncourse.layers.buffers import IDLE, Buffers
 
 each_layer = pytest.mark.parametrize("kind", LAYERS)
@@ -306,11 +306,11 @@ def test_a_layer_keeps_no_more_than_its_largest_pass_needs():
     assert sizes[0] < sizes[1] == sizes[2] == sizes[3] == sizes[4]
 
 
-@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_truncated_training_needs_no_more_memory_for_longer_sequences(kind):
     def peak(T, truncate):
         rng = np.random.default_rng(0)
-        layer = {"RNN": RNN, "LSTM": LSTM}[kind](4, 16, rng=rng, dtype=np.float32)
+        layer = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}[kind](4, 16, rng=rng, dtype=np.float32)
         model = Model(layer, Readout(16, 3, rng=rng, dtype=np.float32))
         x, labels = rng.normal(size=(T, 8, 4)).astype(np.float32), rng.integers(3, size=(T, 8))
         tracemalloc.start()

@@ -447,8 +447,10 @@ def test_a_state_that_overflows_is_reported_and_does_not_warn(rng, monkeypatch, 
     expected = (
         r"^h \(inputs or weights are too large\) contains NaN .* the first at index \(1, 2, 0\)"
     )
-    with pytest.raises(NotFiniteError, match=expected):
-        layer.forward(np.ones((3, 4, layer.input_size)))
+    for call in (layer.forward, layer.run):
+        calls.clear()
+        with pytest.raises(NotFiniteError, match=expected):
+            call(np.ones((3, 4, layer.input_size)))
 
 
 @each_packed_layer

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import (
+    LAYERS,
     assert_close,
     complex_steps,
     make_layer,
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from rnncourse import LSTM, RNN, NotFiniteError, Stack
 
-KINDS = st.lists(st.sampled_from(["RNN", "LSTM"]), min_size=1, max_size=3)
+KINDS = st.lists(st.sampled_from([k for k in LAYERS if k != "mixed"]), min_size=1, max_size=3)
 X = np.ones((3, 2, 2))
 
 
@@ -26,11 +27,13 @@ def stacks(draw):
     kinds = draw(KINDS)
     T, B = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**20)))
-    sizes = rng.integers(1, 4, len(kinds) + 1)
-    layers = [make_layer(k, *sizes[n : n + 2], rng=rng) for n, k in enumerate(kinds)]
+    D, layers = int(rng.integers(1, 4)), []
+    for kind in kinds:
+        below = layers[-1].hidden_size if layers else D
+        layers.append(make_layer(kind, below, int(rng.integers(1, 4)), rng=rng))
     stack = Stack(*layers)
     lengths = rng.integers(1, T + 1, B) if draw(st.booleans()) else None
-    x, dh = rng.normal(size=(T, B, sizes[0])), rng.normal(size=(T, B, sizes[-1]))
+    x, dh = rng.normal(size=(T, B, D)), rng.normal(size=(T, B, stack.hidden_size))
     return stack, x, make_state(stack, B, rng), lengths, dh, make_state(stack, B, rng)
 
 
@@ -39,6 +42,8 @@ def test_a_stack_is_its_layers_run_by_hand(drawn):
     stack, x, state, lengths, dh, dstate_T = drawn
     assert (stack.input_size, stack.hidden_size) == (x.shape[2], dh.shape[2])
     assert stack.dtype == np.float64
+    assert stack.causal == all(getattr(layer, "causal", True) for layer in stack.layers)
+    assert stack.backward_size == getattr(stack.layers[-1], "backward_size", 0)
     h, state_T, trace = stack.forward(x, state, lengths)
     dx, dstate_0, grads = stack.backward(trace, dh, dstate_T)
     below, runs = x, []
@@ -66,7 +71,7 @@ def test_gradients_of_any_stack_agree_with_complex_steps(drawn):
     outer = named(stack, dstate_T)
 
     def E(values):
-        h, states = plain_run(stack, values, values["x"])
+        h, states = plain_run(stack, values, values["x"], lengths)
         at_end = sum((s[ends, np.arange(B)] * outer[n]).sum() for n, s in states.items())
         return (h * dh * inside).sum() + at_end
 
@@ -90,7 +95,7 @@ def test_the_parameters_are_those_of_the_layers_by_number(rng):
     assert (above.params["b_h"] == 1.25).all()
 
 
-@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+@pytest.mark.parametrize("kind", LAYERS)
 def test_a_stack_of_one_is_its_layer(rng, kind):
     layer, x, dh = make_layer(kind, rng=rng), rng.normal(size=(4, 3, 2)), rng.normal(size=(4, 3, 4))
     state = make_state(layer, 3, rng)
@@ -101,6 +106,24 @@ def test_a_stack_of_one_is_its_layer(rng, kind):
     dx_1, (d0_1,), grads_1 = Stack(layer).backward(traces, dh, (state,))
     assert_close((dx_1, d0_1), (dx, d0), 0)
     assert_close(grads_1, {f"layer1.{name}": g for name, g in grads.items()}, 0)
+
+
+def test_a_stack_may_stand_in_a_stack(rng):
+    """Its numbers are those of the layers one by one; its names say where they are."""
+    a, b, c = (make_layer(k, 3, 3, rng=rng) for k in ("LSTM", "bidirectional", "GRU"))
+    nested, flat = Stack(a, Stack(b, c)), Stack(a, b, c)
+    x, dh = rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 2, 3))
+    state, outer = (make_state(flat, 2, rng) for _ in range(2))
+    h, state_T, trace = flat.forward(x, state)
+    h_2, state_2, trace_2 = nested.forward(x, (state[0], state[1:]))
+    assert_close((h_2, state_2), (h, (state_T[0], state_T[1:])), 0)
+    dx, d0, grads = flat.backward(trace, dh, outer)
+    dx_2, d0_2, grads_2 = nested.backward(trace_2, dh, (outer[0], outer[1:]))
+    assert_close((dx_2, d0_2), (dx, (d0[0], d0[1:])), 0)
+    moved = {"layer2.": "layer2.layer1.", "layer3.": "layer2.layer2."}
+    expected = {moved.get(n[:7], n[:7]) + n[7:]: g for n, g in grads.items()}
+    assert_close(grads_2, expected, 0)
+    assert list(nested.params) == list(expected)
 
 
 # ---------------------------------------------------------------- bad input
