@@ -120,6 +120,21 @@ def test_cross_entropy_of_extreme_outputs():
     assert_array_equal(dy, [[0, 0], [1, -1]])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("others", [1, 3])
+def test_cross_entropy_is_exact_where_the_label_is_nearly_certain(dtype, others):
+    """For y = [d, 0, …] E is log(1 + n e⁻ᵈ), and δ^y −q and e⁻ᵈ p, however small they are."""
+    for d in (0, 0.5, 1, 8, 16, 30, 40, 80):
+        y = np.array([d] + others * [0], dtype)
+        E, dy = softmax_cross_entropy(y, 0)
+        odds = others * np.exp(-np.float64(d))
+        rtol = (8 + d) * np.finfo(dtype).eps  # −d is rounded before it becomes an exponent
+        assert_allclose(E, np.log1p(odds), rtol=rtol)
+        assert_allclose(dy[0], -odds / (1 + odds), rtol=rtol)
+        assert_allclose(dy[1:], odds / others / (1 + odds), rtol=rtol)
+    assert np.copysign(1, softmax_cross_entropy([1e4, 0], 0)[0]) == 1
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_float32_stays_float32(rng, loss):
     readout = make_readout(rng, dtype=np.float32)
