@@ -165,7 +165,9 @@ class GRU(PackedLayer[Array, Trace]):
         return MappingProxyType(own | {"b_hh_n": self._b_hh_n} if self.reset == "after" else own)
 
     def gate(self, name: str) -> Params:
-        """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "r", "z" or "n", as views."""
+        """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "r", "z" or "n", as views. The second
+        bias of n is ``params["b_hh_n"]``.
+        """
         return MappingProxyType(self._gate(GATES.index(require_choice("name", name, GATES))))
 
     def step(self, x_t: ArrayLike, state: Array | None = None) -> tuple[Array, Array]:
@@ -186,7 +188,7 @@ class GRU(PackedLayer[Array, Trace]):
             else:
                 a_n = from_x[n:] + W_hh[n:] @ (r_t * h_prev.T)
         for a_t in (a_r_z, a_n):
-            self._require_finite_step(a_t, x_t, h_prev)
+            self._require_finite_step(a_t.T, x_t, h_prev)
         n_t = np.tanh(a_n)
         h_t = (z_t * h_prev.T + (1 - z_t) * n_t).T
         return h_t, h_t.copy()

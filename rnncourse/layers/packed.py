@@ -278,7 +278,7 @@ class PackedLayer(Generic[State, Trace]):
         """Return the shapes of a trace's arrays after W and the packed columns."""
         return ()
 
-    def _prepare(self, trace: Any) -> None:
+    def _prepare(self, trace: Trace) -> None:
         """Put the weights of a trace in the form in which the loop uses them."""
 
     def _forward(self, trace: Trace, steps: list[Any]) -> None:
@@ -401,11 +401,12 @@ class PackedLayer(Generic[State, Trace]):
         is; whether it is finite shows in what is computed from it: see `_require_finite_step`.
         """
         D, H, dtype = self.input_size, self.hidden_size, self.dtype
-        if not has_form(x_t, (len(x_t) if isinstance(x_t, np.ndarray) else 0, D), dtype):
+        if not has_form(x_t, (*getattr(x_t, "shape", ())[:1], D), dtype):
             x_t = real_array("x_t", x_t, ("B", D), dtype)
         B = len(x_t)
-        parts = state if isinstance(state, tuple) else (state,)
-        if len(parts) != self.parts or not all(has_form(part, (B, H), dtype) for part in parts):
+        parts = state if self.parts > 1 else (state,)
+        fits = isinstance(parts, tuple) and len(parts) == self.parts
+        if not fits or not all(has_form(part, (B, H), dtype) for part in parts):
             parts = self._parts("state", state, B)
         return x_t, *parts
 
@@ -414,15 +415,15 @@ class PackedLayer(Generic[State, Trace]):
         H = self.hidden_size
         rows = np.ones((len(x_t), self._W.shape[1]), self.dtype)  # [h_{t-1}; x_t; 1]
         rows[:, :H], rows[:, H:-1] = h_prev, x_t
-        a_t = np.dot(rows, self._W.T)
+        with np.errstate(over="ignore", invalid="ignore"):  # see _require_finite_step
+            a_t = np.dot(rows, self._W.T)
         self._require_finite_step(a_t, x_t, h_prev)
         return a_t
 
     def _require_finite_step(self, computed: Array, x_t: Array, *state: Array) -> None:
-        """Raise unless what a step has computed is finite: no input, state or weight is not, then.
+        """Raise unless what a step has computed is finite; then so are its inputs and weights.
 
-        The sum of squares decides almost always. `numpy.dot` and `numpy.vdot` are fast and give no
-        warning.
+        The sum of squares decides almost always; `numpy.vdot` is fast and gives no warning.
         """
         if not isfinite(np.vdot(computed, computed)):
             require_finite("x_t", x_t)
@@ -437,8 +438,7 @@ class PackedLayer(Generic[State, Trace]):
         """Return the arrays of a state, or of a gradient for it, each (B, H); zeros for None."""
         if isinstance(state, tuple):
             raise TypeError(
-                f"{name} is a tuple of {len(state)}, expected one array (B, H): h of "
-                f"{'an' if self.torch_kind == 'RNN' else 'a'} {type(self).__name__}"
+                f"{name} is a tuple of {len(state)}, expected one array (B, H), the h of {self!r}"
             )
         return (state_array(name, state, (B, self.hidden_size), self.dtype),)
 

@@ -80,8 +80,9 @@ class Readout:
         leading = h.shape[:-1] if isinstance(h, np.ndarray) else ()
         if not has_form(h, (*leading, self.hidden_size), self.dtype):
             h = _vectors("h", h, self.hidden_size, self.dtype)
-        rows = np.dot(h.reshape(-1, self.hidden_size), self._params["W_hy"].T)  # without a warning
-        rows += self._params["b_y"]
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below
+            rows = np.dot(h.reshape(-1, self.hidden_size), self._params["W_hy"].T)
+            rows += self._params["b_y"]
         y = rows.reshape(*h.shape[:-1], self.output_size)
         if not isfinite(np.vdot(y, y)):  # what is not finite shows here
             _vectors("h", h, self.hidden_size, self.dtype)

@@ -303,7 +303,7 @@ def test_the_gates_are_the_courses_sigmoid_to_the_last_digits(rng, reset):
         (
             (STATE, STATE),
             TypeError,
-            r"state is a tuple of 2, expected one array \(B, H\): h of a G",
+            r"state is a tuple of 2, expected one array \(B, H\), the h of G",
         ),
         ((STATE,), TypeError, "state is a tuple of 1, expected one array"),
     ],

@@ -204,7 +204,7 @@ ONE_STATE = [
     (np.ones(4), ValueError, r"state has shape \(4,\), expected \(2, 4\)"),
     (STATE * 1j, TypeError, "state has dtype complex128"),
     (STATE * np.nan, ValueError, "state contains NaN or infinity: 8 of 8"),
-    ((STATE, STATE), TypeError, r"state is a tuple of 2, expected one array \(B, H\): h of an? "),
+    ((STATE, STATE), TypeError, r"state is a tuple of 2, expected one array \(B, H\), the h of "),
     ((), TypeError, "state is a tuple of 0, expected one array"),
 ]
 A_PAIR = [
