@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from rnncourse import Readout, check_gradients, softmax_cross_entropy, squared_error
+from rnncourse import (
+    NotFiniteError,
+    Readout,
+    check_gradients,
+    softmax_cross_entropy,
+    squared_error,
+)
 
 LOSSES = [squared_error, softmax_cross_entropy]
 
@@ -204,6 +210,26 @@ def test_readout_says_what_else_is_wrong(rng):
         Readout(4, 4, rng=rng, dtype=complex)
     with pytest.raises(TypeError, match="rng is None"):
         Readout(4, 4, rng=None)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["W_hy", "b_y"])
+def test_a_parameter_that_is_not_finite_is_found_and_does_not_warn(rng, name, value):
+    readout = make_readout(rng)
+    readout.params[name].flat[-1] = value
+    for h in (H, -H, 0 * H):
+        with pytest.raises(NotFiniteError, match=rf"^{name} contains NaN or infinity: 1 of \d+"):
+            readout.forward(h)
+    if name == "W_hy":
+        readout.params[name].flat[-2] = -value
+        with pytest.raises(NotFiniteError, match=r"^W_hy contains NaN or infinity: 2 of 12"):
+            readout.forward(H)
+
+
+def test_outputs_too_large_for_the_dtype_are_infinite_and_do_not_warn(rng):
+    readout = make_readout(rng)
+    readout.params["W_hy"][...] = 1e308
+    assert_array_equal(readout.forward(H), np.inf)
 
 
 LABELS = np.zeros((3, 2), int)
