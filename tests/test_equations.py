@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import GATES, assert_close, complex_step
+from helpers import GATES, GRU_GATES, assert_close, complex_step
 from numpy.testing import assert_allclose
 
 from rnncourse import clip_by_global_norm, sigmoid, softmax
@@ -319,8 +319,99 @@ def test_gru_candidate_and_hidden_state_entry_by_entry(rng, w):
     ]
     given = eq.gru_candidate(w["x"], w["h_prev"], r, w["W_xh"], w["W_hh"], w["b_h"])
     assert_close(given, np.tanh(a))
+    u = [
+        sum(w["W_hh"][i, j] * w["h_prev"][j] for j in range(H)) + w["delta_h"][i] for i in range(H)
+    ]
+    assert_close(eq.gru_state_share(w["h_prev"], w["W_hh"], w["delta_h"]), np.array(u))
+    a = [
+        sum(w["W_xh"][i, j] * w["x"][j] for j in range(D)) + w["b_h"][i] + r[i] * u[i]
+        for i in range(H)
+    ]
+    given = eq.gru_candidate_after(w["x"], np.array(u), r, w["W_xh"], w["b_h"])
+    assert_close(given, np.tanh(a))
     mixed = [z[i] * w["h_prev"][i] + (1 - z[i]) * n[i] for i in range(H)]
     assert_close(eq.gru_hidden(z, w["h_prev"], n), np.array(mixed))
+
+
+@pytest.fixture
+def unit(rng):
+    """One step of a GRU, by name: the weights by gate, and what the gates let through."""
+    one = {n: rng.normal(size=H) for n in ("h_prev", "delta_h", "b_hh_n")}
+    one["x"] = rng.normal(size=D)
+    for q in GRU_GATES:
+        one[f"W_xh_{q}"], one[f"W_hh_{q}"] = rng.normal(size=(H, D)), rng.normal(size=(H, H))
+        one[f"b_h_{q}"] = rng.normal(size=H)
+    return one
+
+
+def gru_step(v, reset, **changed):
+    """h_t, and all that leads to it, by name; what is in `changed` is held; real or complex."""
+    v = {**v, **changed}
+
+    def seen(name, value):
+        v.setdefault(name, value)
+        return v[name]
+
+    for q in "rz":
+        seen(q, logistic(seen(f"a_{q}", pre_activation(v, q))))
+    from_x = v["W_xh_n"] @ v["x"] + v["b_h_n"]
+    if reset == "after":
+        share = v["r"] * seen("u", v["W_hh_n"] @ v["h_prev"] + v["b_hh_n"])
+    else:
+        share = v["W_hh_n"] @ seen("s", v["r"] * v["h_prev"])
+    n = seen("n", np.tanh(seen("a_n", from_x + share)))
+    return v | {"h": v["z"] * v["h_prev"] + (1 - v["z"]) * n}
+
+
+def gru_signals(unit, reset):
+    """Every error signal of a step from equations.py, by what it is the derivative for."""
+    v, delta_h = gru_step(unit, reset), unit["delta_h"]
+    signals = {
+        "a_n": eq.gru_delta_a_n(delta_h, v["z"], v["n"]),
+        "a_z": eq.gru_delta_a_z(delta_h, v["h_prev"], v["n"], v["z"]),
+    }
+    if reset == "after":
+        signals["u"] = eq.gru_delta_u(signals["a_n"], v["r"])
+        signals["a_r"] = eq.gru_delta_a_r_after(signals["a_n"], v["u"], v["r"])
+    else:
+        signals["s"] = eq.gru_delta_s(signals["a_n"], v["W_hh_n"])
+        signals["a_r"] = eq.gru_delta_a_r(signals["s"], v["h_prev"], v["r"])
+    return v, signals
+
+
+@pytest.mark.parametrize("reset", ["after", "before"])
+def test_the_error_signals_of_a_gru_are_derivatives_of_its_step(unit, reset):
+    v, signals = gru_signals(unit, reset)
+    for name, given in signals.items():
+        # h_{t-1} acts on h_t by other ways besides: here only what is named moves.
+        measured = complex_step(
+            lambda a, n=name: unit["delta_h"] @ gru_step(unit, reset, **{n: a})["h"], v[name]
+        )
+        assert_close(given, measured)
+
+
+@pytest.mark.parametrize("reset", ["after", "before"])
+def test_what_a_gru_sends_back_is_the_derivative_for_the_state_before(unit, reset):
+    v, signals = gru_signals(unit, reset)
+    W_hh = {q: unit[f"W_hh_{q}"] for q in GRU_GATES}
+    delta = {"r": signals["a_r"], "z": signals["a_z"]}
+    if reset == "after":
+        delta["n"] = signals["u"]
+        given = eq.gru_from_next_after(unit["delta_h"], v["z"], delta, W_hh)
+    else:
+        given = eq.gru_from_next(unit["delta_h"], v["z"], v["r"], signals["s"], delta, W_hh)
+    measured = complex_step(
+        lambda h: unit["delta_h"] @ gru_step(unit, reset, h_prev=h)["h"], unit["h_prev"]
+    )
+    assert_close(given, measured)
+
+
+def test_delta_h_of_a_gru_gathers_both_ways_to_the_error(w):
+    given = eq.gru_delta_h(w["delta_y"], w["delta_h"], w["W_hy"])
+    expected = [
+        sum(w["W_hy"][k, i] * w["delta_y"][k] for k in range(O)) + w["delta_h"][i] for i in range(H)
+    ]
+    assert_close(given, np.array(expected))
 
 
 @pytest.mark.parametrize(
