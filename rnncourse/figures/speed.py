@@ -22,7 +22,7 @@ RUNG_NAMES = {
     "one_tanh": "one tanh",
     "reused": "memory reused, blocks",
 }
-GATES = ("i", "f", "o", "g")  # as stacked in a pass
+GATES = ("i", "f", "o", "g")  # the sigmoids as neighbors, as on the ladder
 
 
 def ratios(results: Mapping[str, Any]) -> Figure:
