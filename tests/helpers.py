@@ -110,8 +110,8 @@ def make_layer(
         "LSTMs": lambda: Stack(LSTM(D, H, **options), LSTM(H, H, **options)),
         "bidirectional": lambda: Bidirectional(LSTM(D, few, **options), RNN(D, rest, **options)),
         "mixed": lambda: Stack(
-            GRU(D, H + 1, **options),
-            Bidirectional(GRU(H + 1, few, reset="before", **options), LSTM(H + 1, rest, **options)),
+            GRU(D, 2, **options),
+            Bidirectional(GRU(2, few, reset="before", **options), LSTM(2, rest, **options)),
         ),
         "embedding": lambda: Stack(Embedding(D, 3, **options), LSTM(3, H, **options)),
     }[kind]()

@@ -70,10 +70,10 @@ def test_two_layers_of_two_directions_outputs_losses_and_every_gradient(layer, d
 
 
 @each_kind
-@pytest.mark.parametrize(("layers", "directions"), [(1, 1), (2, 2)])
+@pytest.mark.parametrize("directions", [1, 2])
 @given(data=st.data())
-def test_over_an_embedding_outputs_losses_and_every_gradient(layer, layers, directions, data):
-    agree(data.draw(cases(layer, layers, directions, embedding=True)))
+def test_over_an_embedding_outputs_losses_and_every_gradient(layer, directions, data):
+    agree(data.draw(cases(layer, 1, directions, embedding=True)))
 
 
 def test_the_saved_arrays_are_what_the_script_makes():

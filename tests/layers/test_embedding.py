@@ -88,7 +88,7 @@ def test_it_is_a_matrix_applied_to_one_hot_vectors(kind, drawn, H, seed):
     assert_close(grads, expected)
 
 
-@percent(50)
+@percent(25)
 @given(
     seed=st.integers(0, 2**20),
     ragged=st.booleans(),
