@@ -9,7 +9,7 @@ a tuple of these of a Stack, and a pair of a Bidirectional. `named` gives its ar
 layer1.h, layer1.c, layer2.h; forward.h, reverse.h.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -244,7 +244,7 @@ def make_problem(
 
 
 @st.composite
-def problems(draw: st.DrawFn, **fixed: Any) -> Problem:
+def problems(draw: st.DrawFn, kinds: Sequence[str] = LAYERS, **fixed: Any) -> Problem:
     """Draw models and data of every kind and of sizes from 1."""
     choices: dict[str, st.SearchStrategy] = {
         "T": st.integers(1, 5),
@@ -252,7 +252,7 @@ def problems(draw: st.DrawFn, **fixed: Any) -> Problem:
         "D": st.integers(1, 3),
         "H": st.integers(1, 4),
         "O": st.integers(1, 3),
-        "layer": st.sampled_from(LAYERS),
+        "layer": st.sampled_from(kinds),
         "ragged": st.booleans(),
         "masked": st.booleans(),
         "loss": st.sampled_from(LOSSES),
