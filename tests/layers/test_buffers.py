@@ -17,7 +17,6 @@ from helpers import (
     mapped,
     named,
     owners,
-    percent,
     traces,
     use_as_matmul,
 )
@@ -176,7 +175,6 @@ def test_a_second_step_takes_the_memory_of_the_first(kind):
 
 
 @each_layer
-@percent(60)
 @given(data=st.data())
 def test_old_numbers_in_the_memory_do_not_matter(kind, data):
     """Passes of changing sizes, over memory that was filled with NaN in between."""

@@ -22,7 +22,7 @@ def with_columns(columns, function, name="COLUMNS"):
 
 
 @each_layer
-@percent(30)
+@percent(50)
 @given(run=runs(T=5), columns=st.integers(1, 12))
 def test_blocks_of_any_size_agree_with_complex_steps(kind, run, columns):
     r = run(kind)
