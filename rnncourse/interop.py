@@ -154,6 +154,11 @@ def to_torch(
     else:
         parts = _parts(layer)
         layers = sum(not part.suffix.endswith("_reverse") for part in parts)
+        kinds = {(part.kind, part.layer.hidden_size) for part in parts}
+        if len(kinds) > 1:
+            raise ValueError(f"layer stacks {sorted(kinds)}, expected one kind and one hidden size")
+        if len(parts) not in (layers, 2 * layers):
+            raise ValueError("layer stacks one direction on two, expected one or two throughout")
         module = getattr(torch.nn, parts[0].kind)(
             layer.input_size,
             parts[0].layer.hidden_size,
@@ -171,7 +176,7 @@ def _is_embedding(layer: Layer) -> bool:
 
 
 def _parts(layer: Layer) -> list[_Part]:
-    """Return the parts of the one PyTorch module that computes what `layer` does."""
+    """Return the layers of PyTorch's, of one direction each, that compute what `layer` does."""
     require_layer("layer", layer)
     parts = []
     for k, own in enumerate(layer.layers if isinstance(layer, Stack) else (layer,)):
@@ -188,12 +193,6 @@ def _parts(layer: Layer) -> list[_Part]:
                 f"{part.layer!r} has no counterpart in torch.nn, expected layers of one of the "
                 f"kinds {', '.join(KIND_BY_BLOCKS.values())} (an attribute torch_kind says which)"
             )
-    kinds = {(part.kind, part.layer.hidden_size) for part in parts}
-    if len(kinds) > 1:
-        raise ValueError(f"layer stacks {sorted(kinds)}, expected one kind and one hidden size")
-    layers = {part.suffix.removesuffix("_reverse") for part in parts}
-    if len(parts) not in (len(layers), 2 * len(layers)):
-        raise ValueError("layer stacks layers of one and of two directions, expected one or two")
     return parts
 
 

@@ -214,7 +214,7 @@ def incoming(
 
 def require_trace(trace: Any, kind: type[Any], W: Array) -> None:
     """Raise unless `trace` was made by a layer like the one with packed weights `W`."""
-    if not isinstance(trace, kind):
+    if type(trace) is not kind:
         given, wanted = type(trace), f"{kind.__module__}.{kind.__name__}"
         raise TypeError(
             f"trace is a {given.__module__}.{given.__name__}, expected the {wanted} that this "

@@ -229,6 +229,16 @@ def test_a_state_that_is_no_table_changes_nothing(rng, state, message):
         (lambda o: GRU(2, 3, reset="before", **o), r"GRU\(2, 3, reset='before', .* no counterpart"),
         (lambda o: Stack(Embedding(2, 3, **o), RNN(3, 3, **o)), "Embedding.* has no counterpart"),
         (lambda o: Stack(Stack(RNN(2, 3, **o))), r"Stack\(RNN.* has no counterpart in torch\.nn"),
+    ],
+)
+def test_a_layer_without_a_counterpart_is_refused(rng, function, layer, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        function(layer({"rng": rng}))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
         (
             lambda o: Stack(RNN(2, 3, **o), LSTM(3, 3, **o)),
             r"layer stacks \[\('LSTM', 3\), \('RNN'",
@@ -238,19 +248,24 @@ def test_a_state_that_is_no_table_changes_nothing(rng, state, message):
         (lambda o: Bidirectional(GRU(2, 3, **o), RNN(2, 3, **o)), "layer stacks .* expected one"),
         (
             lambda o: Stack(Bidirectional(RNN(2, 3, **o)), RNN(6, 3, **o)),
-            "layer stacks layers of one and of two directions, expected one or two",
+            "layer stacks one direction on two, expected one or two throughout",
         ),
         (
             lambda o: Stack(
                 Bidirectional(RNN(2, 3, **o)), RNN(6, 3, **o), Bidirectional(RNN(3, 3, **o))
             ),
-            "layer stacks layers of one and of two directions",
+            "layer stacks one direction on two",
         ),
     ],
 )
-def test_a_layer_that_is_no_one_module_is_refused(rng, function, layer, message):
+def test_a_layer_that_is_no_one_module_has_a_state_dict_all_the_same(rng, layer, message):
+    mine = layer({"rng": rng})
+    twin = layer({"rng": np.random.default_rng(99)})
+    load_torch_state(twin, torch_state(mine))
+    assert_close(dict(twin.params), dict(mine.params), 0)
+    pytest.importorskip("torch", exc_type=ImportError)
     with pytest.raises(ValueError, match=f"^{message}"):
-        function(layer({"rng": rng}))
+        to_torch(mine)
 
 
 class Leaky(RNN):

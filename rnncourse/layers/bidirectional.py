@@ -52,8 +52,8 @@ class Bidirectional:
         if reverse_layer is None:
             reverse_layer = copy.deepcopy(layer)
         call.require_layer("reverse_layer", reverse_layer)
-        if reverse_layer is layer:
-            raise ValueError("reverse_layer is layer itself, expected a layer of its own weights")
+        if call.share_parameters(layer, reverse_layer):
+            raise ValueError("reverse_layer shares weights with layer, expected weights of its own")
         for name in ("input_size", "dtype"):
             ours, theirs = getattr(layer, name), getattr(reverse_layer, name)
             if ours != theirs:
@@ -113,9 +113,12 @@ class Bidirectional:
             As for the layers; a state that is no pair.
         """
         first, second = _pair("state", state)
-        h, state_n, trace = call.forward(self.forward_layer, x, first, lengths)
+        with call.errors_named("the layer that reads forward"):
+            h, state_n, trace = call.forward(self.forward_layer, x, first, lengths)
         turn = _order(len(h), lengths)
-        h_r, state_1, trace_r = call.forward(self.reverse_layer, _turned(x, turn), second, lengths)
+        back = _turned(x, turn)
+        with call.errors_named("the layer that reads in reverse"):
+            h_r, state_1, trace_r = call.forward(self.reverse_layer, back, second, lengths)
         both = np.concatenate([h, _turned(h_r, turn)], axis=2)
         return both, (state_n, state_1), (trace, trace_r, turn, both.shape)
 
@@ -124,9 +127,11 @@ class Bidirectional:
     ) -> tuple[Array, State]:
         """As `forward`, without a trace."""
         first, second = _pair("state", state)
-        h, state_n = call.run(self.forward_layer, x, first, lengths)
+        with call.errors_named("the layer that reads forward"):
+            h, state_n = call.run(self.forward_layer, x, first, lengths)
         turn = _order(len(h), lengths)
-        h_r, state_1 = call.run(self.reverse_layer, _turned(x, turn), second, lengths)
+        with call.errors_named("the layer that reads in reverse"):
+            h_r, state_1 = call.run(self.reverse_layer, _turned(x, turn), second, lengths)
         return np.concatenate([h, _turned(h_r, turn)], axis=2), (state_n, state_1)
 
     def step(self, x_t: ArrayLike, state: State | None = None) -> tuple[Array, State]:
@@ -164,8 +169,10 @@ class Bidirectional:
             dh, H = numeric("dh", dh, "iuf", "real numbers"), self.forward_layer.hidden_size
             require_shape("dh", dh, shape)
             dh_f, dh_r = dh[:, :, :H], _turned(dh[:, :, H:], turn)
-        dx, dstate_n, grads = call.backward(self.forward_layer, trace_f, dh_f, outer_f)
-        dx_r, dstate_1, grads_r = call.backward(self.reverse_layer, trace_r, dh_r, outer_r)
+        with call.errors_named("the layer that reads forward"):
+            dx, dstate_n, grads = call.backward(self.forward_layer, trace_f, dh_f, outer_f)
+        with call.errors_named("the layer that reads in reverse"):
+            dx_r, dstate_1, grads_r = call.backward(self.reverse_layer, trace_r, dh_r, outer_r)
         if not self.takes_labels:
             dx = dx + _turned(dx_r, turn)
         return dx, (dstate_n, dstate_1), self._named(grads, grads_r)
@@ -174,9 +181,11 @@ class Bidirectional:
 def _pair(name: str, state: Any) -> tuple[Any, Any]:
     if state is None:
         return None, None
-    if not isinstance(state, tuple | list) or len(state) != 2:
-        given = f"{type(state).__name__} of {len(state)}" if hasattr(state, "__len__") else state
-        raise TypeError(f"{name} is a {given}, expected a pair: forward's and reverse's state")
+    expected = "expected a pair: forward's and reverse's state"
+    if not isinstance(state, tuple | list):
+        raise TypeError(f"{name} is a {type(state).__name__}, {expected}")
+    if len(state) != 2:
+        raise ValueError(f"{name} has {len(state)} parts, {expected}")
     return state[0], state[1]
 
 

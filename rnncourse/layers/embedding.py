@@ -36,10 +36,12 @@ class Trace:
     ----------
     labels : (T, B) int
     inside : (T, B) bool, True where step t belongs to sequence b; None if all have length T
+    table_shape : (V, D) of the table that was used
     """
 
     labels: NDArray[np.intp]
     inside: NDArray[np.bool_] | None
+    table_shape: tuple[int, ...]
 
 
 class Embedding:
@@ -124,7 +126,9 @@ class Embedding:
             inside = np.arange(T)[:, None] < whole_numbers("lengths", lengths, (B,), 1, T)
             labels = np.where(inside, labels, 0)
         labels = whole_numbers("x", labels, (T, B), 0, self.input_size - 1)
-        return cleared(self._vectors(labels), inside), (), Trace(labels, inside)
+        require_finite("table", self._table)
+        e = cleared(self._table[labels], inside)
+        return e, (), Trace(labels, inside, self._table.shape)
 
     def run(
         self, x: ArrayLike, state: tuple[()] | None = None, lengths: ArrayLike | None = None
@@ -135,7 +139,10 @@ class Embedding:
     def step(self, x_t: ArrayLike, state: tuple[()] | None = None) -> tuple[Array, tuple[()]]:
         """Look up the vectors (B, D) of the whole numbers (B,) of one step."""
         _require_no_state("state", state)
-        return self._vectors(whole_numbers("x_t", x_t, ("B",), 0, self.input_size - 1)), ()
+        vectors = self._table[whole_numbers("x_t", x_t, ("B",), 0, self.input_size - 1)]
+        if not np.isfinite(vectors).all():
+            require_finite("table", self._table)
+        return vectors, ()
 
     def backward(
         self, trace: Trace, dh: ArrayLike | None = None, dstate_T: tuple[()] | None = None
@@ -160,19 +167,17 @@ class Embedding:
         """
         if not isinstance(trace, Trace):
             raise TypeError(f"trace is a {type(trace).__name__}, expected an embedding's Trace")
+        if trace.table_shape != self._table.shape:
+            raise ValueError(
+                f"trace comes from a table of shape {trace.table_shape}, expected "
+                f"{self._table.shape}"
+            )
         _require_no_state("dstate_T", dstate_T)
         dtable = np.zeros_like(self._table)
         if dh is not None:
             dh = incoming(dh, (*trace.labels.shape, self.hidden_size), trace.inside, self.dtype)
             np.add.at(dtable, trace.labels, dh)
         return None, (), {"table": dtable}
-
-    def _vectors(self, labels: NDArray[np.intp]) -> Array:
-        vectors = self._table[labels]
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(vectors.sum()):
-                require_finite("table", self._table)
-        return vectors
 
 
 def _require_no_state(name: str, state: object) -> None:

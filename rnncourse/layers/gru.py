@@ -80,6 +80,11 @@ class Trace(PackedTrace):
         return self.shown(self.gates[:, 3])
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class TraceBefore(Trace):
+    """The same of a GRU with reset="before", whose weights mean something else."""
+
+
 @dataclass(eq=False, slots=True)
 class Step:
     """What a step reads and writes: views of the arrays of a trace."""
@@ -149,6 +154,7 @@ class GRU(PackedLayer[Array, Trace]):
     ) -> None:
         super().__init__(input_size, hidden_size, rng=rng, dtype=dtype)
         self.reset = require_choice("reset", reset, get_args(Reset))
+        self._trace = Trace if reset == "after" else TraceBefore
         self.torch_kind = "GRU" if reset == "after" else None
         self._b_hh_n = np.zeros(hidden_size, self.dtype)
 
@@ -188,7 +194,7 @@ class GRU(PackedLayer[Array, Trace]):
             else:
                 a_n = from_x[n:] + W_hh[n:] @ (r_t * h_prev.T)
         for a_t in (a_r_z, a_n):
-            self._require_finite_step(a_t.T, x_t, h_prev)
+            self._require_finite_step(a_t.T, {"x_t": x_t, "state": h_prev})
         n_t = np.tanh(a_n)
         h_t = (z_t * h_prev.T + (1 - z_t) * n_t).T
         return h_t, h_t.copy()

@@ -4,7 +4,8 @@ They call a layer through the functions below, which say what is wrong when a la
 the protocol, and supply what it may leave out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,6 +61,22 @@ def require_layer(name: str, value: Any) -> None:
         given = "a class" if isinstance(value, type) else f"without {', '.join(missing)}"
         raise TypeError(f"{name} is {value!r}, {given}, expected a layer such as RNN or LSTM")
     float_dtype(value.dtype)
+
+
+def share_parameters(layer: Layer, other: Layer) -> bool:
+    """Return True if a parameter of one layer is also one of the other, or they are the same."""
+    return layer is other or any(
+        np.may_share_memory(W, V) for W in layer.params.values() for V in other.params.values()
+    )
+
+
+@contextmanager
+def errors_named(where: str) -> Iterator[None]:
+    """Say in which layer of several an error arose."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} ({where})") from error
 
 
 def is_causal(layer: Layer) -> bool:

@@ -176,7 +176,7 @@ class LSTM(PackedLayer[State, Trace]):
         a_t = self._pre_activations(x_t, h_prev).reshape(len(x_t), 4, -1)
         a_i, a_f, a_g, a_o = a_t.swapaxes(0, 1)
         c_t = sigmoid(a_f) * c_prev + sigmoid(a_i) * np.tanh(a_g)
-        self._require_finite_step(c_t, x_t, c_prev)
+        self._require_finite_step(c_t, {"state's c": c_prev})
         h_t = sigmoid(a_o) * np.tanh(c_t)
         return h_t, (h_t.copy(), c_t)
 

@@ -417,18 +417,18 @@ class PackedLayer(Generic[State, Trace]):
         rows[:, :H], rows[:, H:-1] = h_prev, x_t
         with np.errstate(over="ignore", invalid="ignore"):  # see _require_finite_step
             a_t = np.dot(rows, self._W.T)
-        self._require_finite_step(a_t, x_t, h_prev)
+        h = "state" if self.parts == 1 else "state's h"
+        self._require_finite_step(a_t, {"x_t": x_t, h: h_prev})
         return a_t
 
-    def _require_finite_step(self, computed: Array, x_t: Array, *state: Array) -> None:
+    def _require_finite_step(self, computed: Array, given: Mapping[str, Array]) -> None:
         """Raise unless what a step has computed is finite; then so are its inputs and weights.
 
         The sum of squares decides almost always; `numpy.vdot` is fast and gives no warning.
         """
         if not isfinite(np.vdot(computed, computed)):
-            require_finite("x_t", x_t)
-            for part in state:
-                require_finite("state", part)
+            for name, array in given.items():
+                require_finite(name, array)
             self._require_finite_weights()
             require_finite("a_t (inputs or weights are too large)", computed)
 

@@ -1,7 +1,6 @@
 """Layers on top of each other: the hidden states of one are the inputs of the next."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -44,7 +43,7 @@ class Stack:
                     "one: Stack(a, b)"
                 )
             call.require_layer(f"layer {n}", layer)
-            if any(layer is other for other in layers[: n - 1]):
+            if any(call.share_parameters(layer, other) for other in layers[: n - 1]):
                 raise ValueError(f"layer {n} stands in the stack twice, expected layers of its own")
         for n, (below, above) in enumerate(pairwise(layers), start=2):
             if call.takes_labels(above):
@@ -106,7 +105,7 @@ class Stack:
         """
         h, states, traces = x, [], []
         for n, layer, own in self._from_the_bottom(state):
-            with _in_layer(n):
+            with call.errors_named(f"layer {n} of the stack"):
                 h, state_T, trace = call.forward(layer, h, own, lengths)
             states.append(state_T)
             traces.append(trace)
@@ -118,7 +117,7 @@ class Stack:
         """As `forward`, without a trace."""
         h, states = x, []
         for n, layer, own in self._from_the_bottom(state):
-            with _in_layer(n):
+            with call.errors_named(f"layer {n} of the stack"):
                 h, state_T = call.run(layer, h, own, lengths)
             states.append(state_T)
         return np.asarray(h), tuple(states)
@@ -141,7 +140,7 @@ class Stack:
         """
         h_t, states = x_t, []
         for n, layer, own in self._from_the_bottom(state):
-            with _in_layer(n):
+            with call.errors_named(f"layer {n} of the stack"):
                 h_t, own = call.step(layer, h_t, own)
             states.append(own)
         return np.asarray(h_t), tuple(states)
@@ -179,7 +178,7 @@ class Stack:
         dstates, grads = [], []
         d: Any = dh
         for (n, layer, outer), own in reversed(list(parts)):
-            with _in_layer(n):
+            with call.errors_named(f"layer {n} of the stack"):
                 d, dstate_0, own_grads = call.backward(layer, own, d, outer)
             dstates.append(dstate_0)
             grads.append(own_grads)
@@ -201,12 +200,3 @@ class Stack:
         if len(value) != len(self.layers):
             raise ValueError(f"{name} has {len(value)} parts, {expected}")
         return tuple(value)
-
-
-@contextmanager
-def _in_layer(n: int) -> Iterator[None]:
-    """Say in which layer an error arose."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{error} (layer {n} of the stack)") from error

@@ -107,9 +107,7 @@ def test_the_sum_of_all_paths_is_the_gradient(s):
 
     model = make_model(D, H, O, np.random.default_rng(0), loss=s["loss"], reduction="sum")
     model.load_params(s["params"])
-    found = model.loss_and_gradients(
-        s["x"][:, None], s["targets"][:, None], state=s["h0"][None]
-    )
+    found = model.loss_and_gradients(s["x"][:, None], s["targets"][:, None], state=s["h0"][None])
     assert_close(E, total())
     assert_close(found.E, E)
     for weight in WEIGHTS:

@@ -195,9 +195,11 @@ def test_layers_that_do_not_go_together(rng, second, error, message):
 def test_what_else_it_cannot_be_made_of(rng):
     layer = RNN(2, 4, rng=rng)
     with pytest.raises(
-        ValueError, match=r"^reverse_layer is layer itself, expected a layer of its"
+        ValueError, match=r"^reverse_layer shares weights with layer, expected weights of"
     ):
         Bidirectional(layer, layer)
+    with pytest.raises(ValueError, match=r"^reverse_layer shares weights with layer"):
+        Bidirectional(layer, Stack(layer))
     with pytest.raises(ValueError, match=r"^layer is Bidirectional\(.*, which reads both ways alr"):
         Bidirectional(Bidirectional(layer))
     with pytest.raises(TypeError, match=r"^layer is None, without"):
@@ -214,11 +216,12 @@ def test_what_else_it_cannot_be_made_of(rng):
         (
             np.ones((2, 4)),
             TypeError,
-            r"state is a ndarray of 2, expected a pair: forward's and rev",
+            r"state is a ndarray, expected a pair: forward's and rev",
         ),
-        ((np.ones((2, 4)),), TypeError, "state is a tuple of 1, expected a pair: forward's and"),
-        ((None,) * 3, TypeError, "state is a tuple of 3, expected a pair"),
-        (3, TypeError, "state is a 3, expected a pair"),
+        ((np.ones((2, 4)),), ValueError, "state has 1 parts, expected a pair: forward's and"),
+        ((None,) * 3, ValueError, "state has 3 parts, expected a pair"),
+        (3, TypeError, "state is a int, expected a pair"),
+        (np.array(1.0), TypeError, "state is a ndarray, expected a pair"),
     ],
 )
 def test_a_state_that_is_no_pair(rng, kind, state, error, message):

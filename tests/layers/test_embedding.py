@@ -354,3 +354,10 @@ def test_it_stands_first_and_reads_no_zeros(rng):
     stack = Stack(Embedding(5, 3, rng=rng), GRU(3, 4, rng=rng))
     with pytest.raises(ValueError, match=r"^arrangement is 'one-to-many', expected another"):
         Model(stack, Readout(4, 2, rng=rng), arrangement="one-to-many")
+
+
+def test_a_trace_of_another_table_is_refused(rng):
+    e, _, trace = Embedding(5, 3, rng=rng).forward([[4, 0]])
+    message = r"^trace comes from a table of shape \(5, 3\), expected \(3, 3\)"
+    with pytest.raises(ValueError, match=message):
+        Embedding(3, 3, rng=rng).backward(trace, e)

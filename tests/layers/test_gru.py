@@ -343,3 +343,12 @@ def test_a_second_bias_that_is_not_finite_is_found(rng):
         for call in (layer.forward, layer.run, lambda x, own=layer: own.step(x[0])):
             with pytest.raises(NotFiniteError, match=r"^b_hh_n contains NaN .* index \(2,\)"):
                 call(X)
+
+
+def test_a_trace_of_the_other_form_is_refused(rng):
+    """The shapes are the same, but the gradients would be wrong."""
+    forms = [GRU(2, 4, rng=rng, reset=reset) for reset in ("after", "before")]
+    for layer, other in (forms, forms[::-1]):
+        h, _, trace = other.forward(np.ones((3, 2, 2)))
+        with pytest.raises(TypeError, match=r"^trace is a rnncourse\.layers\.gru\.Trace\w*, expe"):
+            layer.backward(trace, h)

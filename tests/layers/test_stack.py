@@ -15,7 +15,7 @@ from helpers import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnncourse import LSTM, RNN, NotFiniteError, Stack
+from rnncourse import GRU, LSTM, RNN, Bidirectional, NotFiniteError, Stack
 
 KINDS = st.lists(st.sampled_from([k for k in LAYERS if k != "mixed"]), min_size=1, max_size=3)
 X = np.ones((3, 2, 2))
@@ -206,3 +206,20 @@ def test_it_shows_what_it_is_made_of(rng):
         TypeError, match=r"^layer 1 is a list, .*give layers one by one: Stack\(a, b\)"
     ):
         Stack([LSTM(2, 5, rng=rng)])
+
+
+def test_no_layer_stands_twice_however_deep(rng):
+    layer, other = RNN(3, 3, rng=rng), RNN(3, 3, rng=rng)
+    for again in (Stack(other, layer), Stack(other, Stack(layer)), Bidirectional(layer, other)):
+        with pytest.raises(ValueError, match=r"^layer 2 stands in the stack twice"):
+            Stack(Stack(layer), again)
+    Stack(layer, Stack(other))
+
+
+def test_an_error_says_in_which_layer_of_which_it_arose(rng):
+    deep = Stack(RNN(2, 3, rng=rng), Bidirectional(LSTM(3, 2, rng=rng), GRU(3, 2, rng=rng)))
+    x, wrong = np.ones((3, 2, 2)), np.ones((2, 9))
+    with pytest.raises(ValueError, match=r" \(the layer that reads in reverse\) \(layer 2 of the"):
+        deep.forward(x, (None, (None, wrong)))
+    with pytest.raises(TypeError, match=r" \(the layer that reads forward\) \(layer 2 of the"):
+        deep.run(x, (None, (wrong, None)))
