@@ -49,6 +49,15 @@ FLOORS = [
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 # What `from rnncourse import …` offers since version 0.1.
+PUBLIC_MODULES = {
+    "bptt",
+    "datasets",
+    "equations",
+    "initializers",
+    "interop",
+    "jacobians",
+    "tasks",
+}
 SINCE_0_1 = [
     "LSTM",
     "RNN",
@@ -206,15 +215,7 @@ def test_all_names_what_is_public():
     public = {
         n for n, v in vars(rnncourse).items() if not n.startswith("_") and not inspect.ismodule(v)
     }
-    assert set(rnncourse.__all__) == public | {
-        "bptt",
-        "datasets",
-        "equations",
-        "initializers",
-        "interop",
-        "jacobians",
-        "tasks",
-    }
+    assert set(rnncourse.__all__) == public | PUBLIC_MODULES
 
 
 def test_what_version_0_1_offers_is_still_there():
@@ -223,15 +224,7 @@ def test_what_version_0_1_offers_is_still_there():
     exec(f"from rnncourse import {', '.join(SINCE_0_1)}", offered)
     assert all(offered[name] is getattr(rnncourse, name) for name in SINCE_0_1)
     modules = {name for name in SINCE_0_1 if inspect.ismodule(offered[name])}
-    assert modules == {
-        "bptt",
-        "datasets",
-        "equations",
-        "initializers",
-        "interop",
-        "jacobians",
-        "tasks",
-    }
+    assert modules == PUBLIC_MODULES
 
 
 @pytest.mark.parametrize("folder", ["data", "layers", "gradients", "training"])

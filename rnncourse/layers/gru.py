@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..nonlinear import sigmoid
 from ..validation import Array, Params, require_choice, require_finite
-from .packed import PackedLayer, PackedTrace, Shapes, add_product, side_by_side
+from .packed import PackedLayer, PackedTrace, Shapes, add_product, for_products, side_by_side
 
 GATES = ("r", "z", "n")  # as stacked in the weights; in a pass u, or r ⊙ h_{t-1}, comes first
 Reset = Literal["after", "before"]
@@ -223,7 +223,7 @@ class GRU(PackedLayer[Array, Trace]):
         """Put the weights in the order of a pass, r and z halved: σ(a) = ½ + ½ tanh(½a)."""
         H = self.hidden_size
         W_hh, W_input = trace.W[:, :H], trace.W[:, H:]
-        W_state = self._W_state(trace)
+        W_state = for_products(trace.W_state, *trace.size)
         W_state[:H] = W_hh[2 * H :]
         multiply(W_hh[: 2 * H], 0.5, W_state[H:])
         trace.W_input[...] = W_input
@@ -231,37 +231,30 @@ class GRU(PackedLayer[Array, Trace]):
 
     def _forward(self, trace: Trace, steps: list[Step]) -> None:
         H, K = self.hidden_size, len(steps)
-        W_state, half = self._W_state(trace), np.full((), 0.5, self.dtype)
+        W_state, half = for_products(trace.W_state, *trace.size), np.full((), 0.5, self.dtype)
         W_n, W_r_z, b_hh_n = W_state[:H], W_state[H:], self._b_hh_n[:, None]
         matmul(trace.W_input, trace.columns[:K, H:], trace.from_x[:K].reshape(K, 3 * H, -1))
         after = self.reset == "after"
         for s in steps:  # what is computed goes into the last argument
             if after:
-                matmul(W_state, s.h_prev, s.u_r_z)
-                add(s.u, b_hh_n, s.u)
+                matmul(W_state, s.h_prev, s.u_r_z)  # W_hh h_{t-1}; of r and z half of it
+                add(s.u, b_hh_n, s.u)  # u_t is there
             else:
                 matmul(W_r_z, s.h_prev, s.r_z)
             add(s.r_z, s.x_r_z, s.r_z)
-            tanh(s.r_z, s.r_z)  # σ(a) = ½ + ½ tanh(½a)
+            tanh(s.r_z, s.r_z)
             multiply(s.r_z, half, s.r_z)
-            add(s.r_z, half, s.r_z)
+            add(s.r_z, half, s.r_z)  # r_t and z_t are there; σ(a) = ½ + ½ tanh(½a)
             if after:
                 multiply(s.r, s.u, s.n)
             else:
                 multiply(s.r, s.h_prev, s.u)
-                matmul(W_n, s.u, s.n)
+                matmul(W_n, s.u, s.n)  # W_hh,n (r_t ⊙ h_{t-1})
             add(s.n, s.x_n, s.n)
-            tanh(s.n, s.n)
+            tanh(s.n, s.n)  # n_t is there
             subtract(s.h_prev, s.n, s.h)
             multiply(s.z, s.h, s.h)
             add(s.n, s.h, s.h)  # h_t = n_t + z_t ⊙ (h_{t-1} − n_t)
-
-    def _W_state(self, trace: Trace) -> Array:
-        """Return W_state; for long sequences of few columns it lies column by column, which makes
-        the product faster.
-        """
-        W, (T, _, _, B) = trace.W_state, trace.gates.shape
-        return W.reshape(W.shape[::-1]).T if B < 32 <= T else W
 
     # ------------------------------------------------------------ backward
 
@@ -302,8 +295,8 @@ class GRU(PackedLayer[Array, Trace]):
             multiply(delta_r, u, delta_r)
             multiply(delta_r, delta_u, delta_r)  # ∂h_t/∂a_r = ∂h_t/∂a_n u r(1 − r)
             for s in steps:
-                add(s.delta_h, from_next_h, s.delta_h)
-                multiply(s.every, s.delta_h, s.every)
+                add(s.delta_h, from_next_h, s.delta_h)  # δ^h_t
+                multiply(s.every, s.delta_h, s.every)  # δ^{a_r}, δ^{a_z}, δ^u, δ^{a_n}, z_t ⊙ δ^h_t
                 matmul(W_hhT, s.r_z_u, from_next_h)
                 add(from_next_h, s.kept, from_next_h)
         else:
@@ -311,12 +304,12 @@ class GRU(PackedLayer[Array, Trace]):
             multiply(delta_r, u, delta_r)  # ∂s_t/∂a_r = h_{t-1} r(1 − r)
             delta_s = np.empty_like(from_next_h)
             for s in steps:
-                add(s.delta_h, from_next_h, s.delta_h)
+                add(s.delta_h, from_next_h, s.delta_h)  # δ^h_t
                 for delta in (s.z, s.n, s.kept):
                     multiply(delta, s.delta_h, delta)
-                matmul(W_hhT[:, 2 * H :], s.n, delta_s)
-                multiply(s.r, delta_s, s.r)
-                multiply(s.u, delta_s, s.u)
+                matmul(W_hhT[:, 2 * H :], s.n, delta_s)  # δ^s_t = W_hh,nᵀ δ^{a_n}
+                multiply(s.r, delta_s, s.r)  # δ^{a_r}
+                multiply(s.u, delta_s, s.u)  # r_t ⊙ δ^s_t
                 matmul(W_hhT[:, : 2 * H], s.r_z, from_next_h)
                 add(from_next_h, s.u, from_next_h)
                 add(from_next_h, s.kept, from_next_h)
@@ -350,7 +343,7 @@ class GRU(PackedLayer[Array, Trace]):
         state, inputs = columns[:H], columns[H:]
         if self.reset == "before":
             u, state = n, side_by_side(trace.gates[block, 0], memory[1][columns.size :])
-        last = block.stop == len(trace.columns) - 1
+        last = block.stop == trace.size[0]
         add_product(r_z, columns.T, dW[: 2 * H, :-1], memory[2][: 2 * H], last)
         add_product(n, inputs.T, dW[2 * H :, H:-1], memory[2][2 * H :, H:], last)
         add_product(u, state.T, dW[2 * H :, :H], memory[2][2 * H :, :H], last)

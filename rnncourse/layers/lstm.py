@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..nonlinear import sigmoid
 from ..validation import Array, Params, real_array, require_choice, require_number
-from .packed import PackedLayer, PackedTrace, Shapes, state_array
+from .packed import PackedLayer, PackedTrace, Shapes, for_products, state_array
 
 GATES = ("i", "f", "g", "o")  # as stacked in the weights
 # As stacked in a pass, with c_{t-1} below them: the three sigmoids are neighbours, and so are
@@ -203,12 +203,13 @@ class LSTM(PackedLayer[State, Trace]):
         """
         H = self.hidden_size
         gates = dict(zip(GATES, trace.W.reshape(4, H, -1), strict=True))
-        halved = self._halved(trace).reshape(4, H, -1)
+        halved = for_products(trace.W_halved, *trace.size).reshape(4, H, -1)
         for q, rows in zip(GATES_IN_PASS, halved, strict=True):
             multiply(gates[q], 1 if q == "g" else 0.5, out=rows)
 
     def _forward(self, trace: Trace, steps: list[Step]) -> None:
-        W_halved, half = self._halved(trace), np.full((), 0.5, self.dtype)
+        W_halved = for_products(trace.W_halved, *trace.size)
+        half = np.full((), 0.5, self.dtype)
         for s in steps:  # what is computed goes into the last argument
             matmul(W_halved, s.column, s.a)  # a_t of four gates; of o, i and f half of it
             tanh(s.a, s.a)  # g_t is there; σ(a) = ½ + ½ tanh(½a)
@@ -218,13 +219,6 @@ class LSTM(PackedLayer[State, Trace]):
             add(s.fc, s.ig, s.c)  # c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
             tanh(s.c, s.tanh_c)
             multiply(s.o, s.tanh_c, s.h)  # h_t = o_t ⊙ tanh(c_t)
-
-    def _halved(self, trace: Trace) -> Array:
-        """Return the halved weights; for long sequences of few columns they lie column by column,
-        which makes the product faster.
-        """
-        W, (T, B) = trace.W_halved, (len(trace.tanh_c), trace.tanh_c.shape[2])
-        return W.reshape(W.shape[::-1]).T if B < 32 <= T else W
 
     # ------------------------------------------------------------ backward
 

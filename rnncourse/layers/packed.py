@@ -65,6 +65,11 @@ class PackedTrace:
     columns: Array
 
     @property
+    def size(self) -> tuple[int, int]:
+        """T and B."""
+        return len(self.columns) - 1, self.columns.shape[2]
+
+    @property
     def states(self) -> tuple[Array, ...]:
         """The states from step 0 to step T as columns, each (T + 1, H, B): h, and c if any."""
         return (self.columns[:, : len(self.W) // self.blocks],)
@@ -322,7 +327,7 @@ class PackedLayer(Generic[State, Trace]):
         """
         H = self.hidden_size
         require_trace(trace, self._trace, self._W)
-        T, B = len(trace.columns) - 1, trace.columns.shape[2]
+        T, B = trace.size
         outer, *outer_rest = self._parts("dstate_T", dstate_T, B)
         if dh is None:
             dh = np.zeros((T, B, H), self.dtype)
@@ -380,7 +385,7 @@ class PackedLayer(Generic[State, Trace]):
         """
         delta_a = side_by_side(delta_a, memory[0])
         columns = side_by_side(trace.columns[block], memory[1])
-        last = block.stop == len(trace.columns) - 1
+        last = block.stop == trace.size[0]
         add_product(delta_a, columns.T, dW, memory[2], last)
         np.matmul(delta_a.T, trace.W[:, self.hidden_size : -1], out=dx.reshape(-1, dx.shape[-1]))
 
@@ -452,6 +457,13 @@ def state_array(
 ) -> Array:
     """Return a state, or a gradient for it, of the given shape; zeros for None."""
     return np.zeros(shape, dtype) if value is None else real_array(name, value, shape, dtype)
+
+
+def for_products(W: Array, T: int, B: int) -> Array:
+    """Return weights, or the memory for them, in the layout that suits T products with B columns:
+    for long sequences of few columns, W column by column.
+    """
+    return W.reshape(W.shape[::-1]).T if B < 32 <= T else W
 
 
 def side_by_side(columns: Array, memory: Array) -> Array:

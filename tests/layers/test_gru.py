@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from rnncourse import GRU, NotFiniteError, sigmoid
 from rnncourse import equations as eq
+from rnncourse.layers import packed
 
 FORMS = {"after": "GRU", "before": "GRU-before"}
 X, STATE = np.ones((3, 2, 2)), np.ones((2, 4))
@@ -76,7 +77,7 @@ def test_any_layout_of_the_weights_gives_the_same(rng, reset, T, B):
     for q in GRU_GATES:
         assert_close(getattr(trace, q), expected[q])
     by_columns = B < 32 <= T
-    assert layer._W_state(trace).flags.f_contiguous == by_columns
+    assert packed.for_products(trace.W_state, T, B).flags.f_contiguous == by_columns
 
 
 @each_form
