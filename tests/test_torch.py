@@ -225,7 +225,9 @@ def test_a_mixed_stack_is_no_single_module(rng):
             build("GRU", 1, d, n, 3)
             for d, n in zip(directions, (3, 3 * directions[0]), strict=True)
         ]
-        with pytest.raises(ValueError, match="of one and of two directions, expected one or two"):
+        with pytest.raises(
+            ValueError, match="one direction on two, expected one or two throughout"
+        ):
             to_torch(Stack(*each))
     for none in (GRU(2, 3, reset="before", rng=rng), Stack(Embedding(2, 3, rng=rng))):
         with pytest.raises(
