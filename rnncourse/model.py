@@ -278,6 +278,8 @@ class Model(Generic[L]):
         _, dy, read = self._read(h, targets, lengths, mask)
         if call.takes_labels(self.layer):
             signals = np.array(inputs)
+            if lengths is not None:
+                signals[np.arange(len(h))[:, None] >= np.asarray(lengths)] = 0
         else:
             D, dtype = self.layer.input_size, self.layer.dtype
             signals = sequences(inputs, lengths, D, dtype)[0].copy()

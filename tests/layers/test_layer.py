@@ -345,3 +345,13 @@ def test_jacobians_of_labels(rng):
     terms = jacobians.gradient_by_step(model, [[1], [4], [1]], [[0], [1], [1]])
     found = model.loss_and_gradients([[1], [4], [1]], [[0], [1], [1]])
     assert_close({n: t.sum(axis=0) for n, t in terms.items()}, {n: found.grads[n] for n in terms})
+
+
+def test_labels_past_the_end_do_not_matter_step_by_step(rng):
+    model = Model(Stack(Embedding(5, 3, rng=rng), RNN(3, 4, rng=rng)), Readout(4, 2, rng=rng))
+    data = {"targets": [[0, 1], [1, 0], [1, 7]], "lengths": [3, 2]}
+    x = np.array([[1, 4], [0, 2], [3, 99]])
+    terms = jacobians.gradient_by_step(model, x, **data)
+    found = model.loss_and_gradients(x, **data)
+    assert_close({n: t.sum(axis=0) for n, t in terms.items()}, {n: found.grads[n] for n in terms})
+    assert x[2, 1] == 99
