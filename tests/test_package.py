@@ -38,7 +38,7 @@ OPTIONAL = {
 # The floors of the house, the ground floor first. A room, which is a folder or a module that stands
 # alone, imports only from lower floors, or from itself. The ground floor is one room.
 FLOORS = [
-    ["validation", "nonlinear", "equations", "notebook"],
+    ["validation", "nonlinear", "equations", "files", "notebook"],
     ["data"],
     ["layers"],
     ["model", "interop"],

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..files import replacing
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
 from ..model import Model
-from ..training.checkpoint import replacing
 from ..training.fit import fit
 from ..training.optim import Adam
 from ..validation import Array, require_size

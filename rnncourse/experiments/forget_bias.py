@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from ..data.tasks import temporal_order
+from ..files import replacing
 from ..gradients.check import clip_by_global_norm
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
 from ..model import Model
-from ..training.checkpoint import replacing
 from ..training.optim import Adam
 from ..training.progress import ProgressBar
 from ..validation import require_size

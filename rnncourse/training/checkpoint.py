@@ -5,17 +5,14 @@ save leaves the old file whole.
 """
 
 import copy
-import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import load_arrays, save_arrays
 from ..model import Model
 from ..validation import copy_params, fitting_params, require_shape
 from .history import History
@@ -55,7 +52,7 @@ def save_checkpoint(
         "rng": rng.bit_generator.state if rng is not None else None,
         "history": asdict(history) if history is not None else None,
     }
-    save_arrays(path, arrays, header)
+    save_arrays(path, arrays, header, format=FORMAT)
 
 
 def load_checkpoint(
@@ -82,7 +79,7 @@ def load_checkpoint(
         The file is damaged, holds pickled objects, or belongs to another model, optimizer or
         kind of random generator.
     """
-    arrays, header = load_arrays(path)
+    arrays, header = load_arrays(path, FORMAT)
 
     def part(prefix: str) -> dict[str, NDArray]:
         return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
@@ -128,67 +125,3 @@ def load_checkpoint(
 def _kind(model: Model) -> str:
     layer = type(model.layer).__name__
     return f"{layer} {model.arrangement} {model.loss_name} {model.reduction} {model.layer.dtype}"
-
-
-def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray], header: Any) -> None:
-    """Write named arrays and a JSON-able header to `path`, atomically.
-
-    Parameters
-    ----------
-    path : file to write or replace; its folder must exist
-    arrays : mapping of numeric arrays
-    header : anything `json` can write
-    """
-    path = Path(path)
-    for name, array in arrays.items():
-        if array.dtype.hasobject:  # NumPy would pickle it
-            raise TypeError(f"{name} has dtype {array.dtype}, expected numbers")
-    # Some random generators keep part of their state in an array: it is written as a list.
-    text = json.dumps({"format": FORMAT, "header": header}, default=lambda value: value.tolist())
-    with replacing(path) as file:
-        header_bytes = np.frombuffer(text.encode(), np.uint8)
-        np.savez(file, header=header_bytes, **arrays)  # type: ignore[arg-type]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes the place of `path` when all is written, or never."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], Any]:
-    """Read what `save_arrays` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        The file is truncated, damaged, holds pickled objects, or is not a checkpoint. Pickled
-        data is never executed.
-    """
-    path = Path(path)
-    try:
-        # Opened here, so that it is closed whatever NumPy makes of it.
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        document = json.loads(arrays.pop("header").tobytes())
-        if document["format"] != FORMAT:
-            raise ValueError(f"its format is {document['format']!r}, expected {FORMAT!r}")
-        return arrays, document["header"]
-    except (FileNotFoundError, PermissionError):
-        raise
-    except Exception as error:  # damage can make a reader stumble in any way
-        raise ValueError(
-            f"path {path} is not a whole rnncourse checkpoint ({type(error).__name__}: {error}); "
-            "expected a .npz file that rnncourse wrote"
-        ) from error

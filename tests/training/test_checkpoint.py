@@ -22,10 +22,19 @@ from rnncourse import (
     Readout,
     RMSprop,
     Stack,
+    files,
     load_checkpoint,
     save_checkpoint,
 )
-from rnncourse.training.checkpoint import load_arrays, save_arrays
+from rnncourse.training.checkpoint import FORMAT
+
+
+def save_arrays(path, arrays, header):
+    files.save_arrays(path, arrays, header, format=FORMAT)
+
+
+def load_arrays(path):
+    return files.load_arrays(path, FORMAT)
 
 
 @pytest.fixture
@@ -128,9 +137,9 @@ def test_a_file_cut_anywhere_is_refused(saved):
     whole = saved.read_bytes()
     for size in range(len(whole) - 1, -1, -23):
         saved.write_bytes(whole[:size])
-        refused(saved, "is not a whole rnncourse checkpoint")
+        refused(saved, "is not a whole file of rnncourse")
     saved.write_bytes(b"")
-    refused(saved, "is not a whole rnncourse checkpoint")
+    refused(saved, "is not a whole file of rnncourse")
 
 
 def test_damage_anywhere_is_refused_or_harmless(run, saved):
@@ -156,7 +165,7 @@ def test_damage_anywhere_is_refused_or_harmless(run, saved):
 def test_garbage_is_refused(saved, rng, size):
     for _ in range(20):
         saved.write_bytes(rng.bytes(size))
-        refused(saved, "is not a whole rnncourse checkpoint")
+        refused(saved, "is not a whole file of rnncourse")
 
 
 class Payload:
@@ -179,7 +188,7 @@ def test_a_pickle_is_refused_and_never_executed(saved, how):
             arrays = {name: file[name] for name in file.files}
         with saved.open("wb") as file:
             np.savez(file, **{**arrays, "params/W_hh": hostile})
-    refused(saved, "is not a whole rnncourse checkpoint")
+    refused(saved, "is not a whole file of rnncourse")
     assert not hasattr(sys, "payload_executed")
     # The payload does work where it is let in.
     pickle.loads(pickle.dumps(Payload()))
@@ -208,17 +217,17 @@ def write(path, **arrays):
 )
 def test_other_npz_files_are_refused(saved, arrays):
     write(saved, **arrays)
-    refused(saved, "is not a whole rnncourse checkpoint")
+    refused(saved, "is not a whole file of rnncourse")
 
 
 def test_an_npy_file_a_zip_of_text_and_a_folder_are_refused(saved, tmp_path):
     with saved.open("wb") as file:
         np.save(file, np.ones(3))
-    refused(saved, "is not a whole rnncourse checkpoint")
+    refused(saved, "is not a whole file of rnncourse")
     with zipfile.ZipFile(saved, "w") as file:
         file.writestr("readme.txt", "hello")
-    refused(saved, "is not a whole rnncourse checkpoint")
-    refused(tmp_path, "is not a whole rnncourse checkpoint")
+    refused(saved, "is not a whole file of rnncourse")
+    refused(tmp_path, "is not a whole file of rnncourse")
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "nothing", fresh()[0])
 
