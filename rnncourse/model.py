@@ -10,14 +10,18 @@ A network that reads first and answers later (encoder-decoder) is many-to-many w
 counts the answering steps only, or two layers chained through `state`.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from reprlib import repr as shortened
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .files import PathLike, load_arrays, save_arrays
+from .layers import architecture
 from .layers import layer as call
 from .layers.layer import Layer
 from .layers.readout import Readout, Reduction, softmax_cross_entropy, squared_error
@@ -29,6 +33,7 @@ from .validation import (
     numeric,
     real_array,
     require_choice,
+    require_finite,
     require_positive,
     require_rng,
     require_shape,
@@ -40,6 +45,8 @@ Arrangement = Literal["many-to-many", "many-to-one", "one-to-many"]
 Loss = Literal["cross_entropy", "squared_error"]
 LOSSES = {"squared_error": squared_error, "cross_entropy": softmax_cross_entropy}
 L = TypeVar("L", bound=Layer)
+FORMAT = "rnncourse model 2"  # of a file with a model, whether training goes on from it or not
+FORMAT_0_1 = "rnncourse checkpoint 1"  # of version 0.1, which did not say how a model is made
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -130,6 +137,20 @@ class Model(Generic[L]):
         )
 
     @property
+    def description(self) -> dict[str, Any]:
+        """How the model is made, as data that JSON can hold: sizes and options, no weights."""
+        readout = self.readout
+        sizes = {"hidden_size": readout.hidden_size, "output_size": readout.output_size}
+        return {
+            "layer": architecture.describe(self.layer),
+            "readout": sizes,
+            "dtype": readout.dtype.name,
+            "loss": self.loss_name,
+            "arrangement": self.arrangement,
+            "reduction": self.reduction,
+        }
+
+    @property
     def parameter_count(self) -> int:
         """Number of trainable numbers. It does not depend on the sequence length."""
         return sum(p.size for p in self.params.values())
@@ -137,6 +158,109 @@ class Model(Generic[L]):
     def load_params(self, values: Mapping[str, ArrayLike]) -> None:
         """Copy `values` into the model; nothing changes unless every name and shape fits."""
         copy_params(self.params, values)
+
+    def save(self, path: PathLike) -> None:
+        """Write the model to a ``.npz`` file, from which `load` makes it again, weights included.
+
+        The file appears whole or not at all, and holds plain numbers only (no pickle). To go on
+        with a training run later, save a checkpoint instead.
+
+        Parameters
+        ----------
+        path : file to write or replace, by the name that is given; its folder must exist
+
+        Raises
+        ------
+        TypeError
+            A layer of your own does not say how it is made: see `Layer`.
+        ValueError
+            A weight is NaN or infinite.
+        OSError
+            The file cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> rng = np.random.default_rng(0)
+        >>> model = Model(GRU(3, 4, rng=rng), Readout(4, 2, rng=rng))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.npz")
+        ...     model.save(path)
+        ...     again = Model.load(path)
+        >>> x = rng.normal(size=(5, 1, 3))
+        >>> bool((again.predict(x) == model.predict(x)).all())
+        True
+        """
+        architecture.describe(self.layer, complete=True)
+        for name, W in self.params.items():
+            require_finite(name, W)
+        arrays = {f"params/{name}": W for name, W in self.params.items()}
+        save_arrays(path, arrays, {"model": self.description, "training": None}, format=FORMAT)
+
+    @classmethod
+    def load(cls, path: PathLike, *, layers: Iterable[type[Any]] = ()) -> "Model[Layer]":
+        """Make a model from a file that `save` or `save_checkpoint` wrote.
+
+        Nothing in the file is executed, and nothing larger is made than the file itself. Of a
+        checkpoint, what belongs to the training run is left aside.
+
+        Parameters
+        ----------
+        path : file
+        layers : classes, optional
+            Of the layers of your own in the model, by whose `arguments` they are made again. One
+            that takes an `rng` is given a new one.
+
+        Raises
+        ------
+        FileNotFoundError, PermissionError
+            The file is not there, or may not be read.
+        ValueError
+            The file is damaged, is no such file, or has a layer whose class is not known.
+        """
+        kinds = architecture.kinds(layers)
+        arrays, header = load_arrays(path, FORMAT, FORMAT_0_1)
+        try:
+            return cast("type[Model[Layer]]", cls)._made(arrays, header, kinds)
+        except Exception as error:  # what is damaged, and a class of one's own, may raise anything
+            reason = str(error) if type(error) in (TypeError, ValueError) else repr(error)
+            raise ValueError(f"model {os.fspath(path)} cannot be loaded: {reason}") from error
+
+    @classmethod
+    def _made(
+        cls, arrays: Mapping[str, NDArray], header: Any, kinds: architecture.Kinds
+    ) -> "Model[L]":
+        """Make a model from what a file holds; nothing in it has been checked."""
+        described = header.get("model") if isinstance(header, dict) else header
+        if isinstance(described, str):
+            raise ValueError(
+                f"a checkpoint of version 0.1 ({described}) does not have the sizes of its layers; "
+                "make the model as it was, then load_checkpoint(path, model)"
+            )
+        values = {n.removeprefix("params/"): a for n, a in arrays.items() if n[:7] == "params/"}
+        keys = {"layer", "readout", "dtype", "loss", "arrangement", "reduction"}
+        if not isinstance(described, dict) or set(described) != keys:
+            raise ValueError(f"its model is {shortened(described)}, expected {sorted(keys)}")
+        sizes = described["readout"]
+        if not isinstance(sizes, dict) or set(sizes) != {"hidden_size", "output_size"}:
+            raise ValueError(f"its readout is {shortened(sizes)}, expected two sizes")
+        H, O = (require_size(name, sizes[name]) for name in ("hidden_size", "output_size"))
+        count = architecture.count_parameters(described["layer"], kinds) + O * (H + 1)
+        given = sum(value.size for value in values.values())
+        if count > given:  # found out before memory is asked for
+            raise ValueError(f"its layers need {count} parameters, expected the {given} it has")
+        rng = np.random.default_rng(0)  # what it draws is replaced below
+        options = {name: described[name] for name in ("loss", "arrangement", "reduction")}
+        layer = cast(L, architecture.build(described["layer"], kinds))
+        readout = Readout(H, O, rng=rng, dtype=described["dtype"])
+        model = cls(layer, readout, **options)
+        if words := architecture.difference(described, model.description):
+            raise ValueError(words)
+        for name, value in values.items():
+            if value.dtype.newbyteorder("=") != readout.dtype:
+                raise ValueError(f"{name} has dtype {value.dtype}, expected {readout.dtype}")
+        copy_params(model.params, values)
+        return model
 
     def predict(
         self,

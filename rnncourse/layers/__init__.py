@@ -5,7 +5,8 @@ back, and `embedding` a table of vectors for whole numbers. `stack` puts layers 
 other, and `bidirectional` lets two read a sequence from both ends. `initializers` has starting
 values for the recurrent weights. `readout` goes from hidden states to outputs and losses. `packed`
 and `buffers` are what the recurrent layers share to be fast: one matrix for all parameters, and
-memory that is used again.
+memory that is used again. `architecture` says how a layer is made, in plain data, and makes it
+again.
 """
 
 from . import initializers

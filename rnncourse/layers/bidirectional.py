@@ -73,6 +73,11 @@ class Bidirectional:
         return f"Bidirectional({self.forward_layer!r}, {self.reverse_layer!r})"
 
     @property
+    def arguments(self) -> dict[str, Layer]:
+        """What makes a layer of the same form: the two layers."""
+        return {"layer": self.forward_layer, "reverse_layer": self.reverse_layer}
+
+    @property
     def params(self) -> Params:
         """The parameters of both layers, as forward.W_xh, reverse.W_xh and so on."""
         own = self._named(self.forward_layer.params, self.reverse_layer.params)

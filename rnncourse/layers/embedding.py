@@ -8,6 +8,7 @@ A table's row is what a matrix makes of a one-hot vector, found without the prod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -85,6 +86,17 @@ class Embedding:
 
     def __repr__(self) -> str:
         return f"Embedding({self.input_size}, {self.hidden_size}, dtype={self.dtype})"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What makes an embedding of the same form, but for the rng."""
+        sizes = {"input_size": self.input_size, "hidden_size": self.hidden_size}
+        return {**sizes, "dtype": self.dtype.name}
+
+    @classmethod
+    def count_parameters(cls, input_size: int, hidden_size: int, **options: Any) -> int:
+        """Return how many trainable numbers an embedding of these sizes has."""
+        return require_size("input_size", input_size) * require_size("hidden_size", hidden_size)
 
     @property
     def params(self) -> Params:

@@ -29,7 +29,7 @@ beforehand for all steps, because r_t stands between the two parts of n_t.
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy import add, matmul, multiply, subtract, tanh
@@ -161,6 +161,17 @@ class GRU(PackedLayer[Array, Trace]):
     def __repr__(self) -> str:
         form = "" if self.reset == "after" else ", reset='before'"
         return f"GRU({self.input_size}, {self.hidden_size}{form}, dtype={self.dtype})"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What makes a layer of the same form, but for the rng."""
+        return {**super().arguments, "reset": self.reset}
+
+    @classmethod
+    def count_parameters(cls, input_size: int, hidden_size: int, **options: Any) -> int:
+        """Return how many trainable numbers a layer of these sizes has."""
+        biases = hidden_size if options.get("reset", "after") == "after" else 0
+        return super().count_parameters(input_size, hidden_size) + biases
 
     @property
     def params(self) -> Params:

@@ -34,6 +34,9 @@ class Layer(Protocol):
     takes_labels : bool
         True if the inputs are whole numbers (T, B) from 0 to input_size − 1. Such a layer returns
         None for dx. False if it is missing.
+    arguments : dict by names, or tuple
+        What makes a layer of the same form, without the rng: finite numbers, text, None, layers, or
+        lists of these. If it is missing, `Model.save` cannot save the layer.
     """
 
     input_size: int

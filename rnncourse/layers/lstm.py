@@ -23,7 +23,7 @@ the book explains the rest of what is done for speed.
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy import add, matmul, multiply, subtract, tanh
@@ -165,6 +165,11 @@ class LSTM(PackedLayer[State, Trace]):
         super().__init__(input_size, hidden_size, rng=rng, dtype=dtype)
         b_f = require_number("forget_bias", forget_bias)
         self.gate("f")["b_h"][:] = real_array("forget_bias", b_f, (), self.dtype)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What makes a layer of the same form; `forget_bias` only says where a weight starts."""
+        return super().arguments
 
     def gate(self, name: str) -> Params:
         """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "f", "i", "o" or "g", as views."""

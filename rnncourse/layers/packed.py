@@ -123,6 +123,18 @@ class PackedLayer(Generic[State, Trace]):
         kind = type(self).__name__
         return f"{kind}({self.input_size}, {self.hidden_size}, dtype={self.dtype})"
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What makes a layer of the same form, but for the rng."""
+        sizes = {"input_size": self.input_size, "hidden_size": self.hidden_size}
+        return {**sizes, "dtype": self.dtype.name}
+
+    @classmethod
+    def count_parameters(cls, input_size: int, hidden_size: int, **options: Any) -> int:
+        """Return how many trainable numbers a layer of these sizes has."""
+        D, H = require_size("input_size", input_size), require_size("hidden_size", hidden_size)
+        return cls.blocks * H * (H + D + 1)
+
     # ------------------------------------------------------------ parameters
 
     @property

@@ -65,6 +65,11 @@ class Stack:
         self.takes_labels = call.takes_labels(layers[0])
 
     @property
+    def arguments(self) -> tuple[Layer, ...]:
+        """What makes a stack of the same form: its layers, from the bottom up."""
+        return self.layers
+
+    @property
     def params(self) -> Params:
         """The parameters of all layers, as layer1.W_xh and so on, counted from the bottom."""
         return MappingProxyType(self._named([layer.params for layer in self.layers]))
