@@ -45,8 +45,8 @@ Arrangement = Literal["many-to-many", "many-to-one", "one-to-many"]
 Loss = Literal["cross_entropy", "squared_error"]
 LOSSES = {"squared_error": squared_error, "cross_entropy": softmax_cross_entropy}
 L = TypeVar("L", bound=Layer)
-FORMAT = "rnncourse model 2"  # of a file with a model, whether training goes on from it or not
-FORMAT_0_1 = "rnncourse checkpoint 1"  # of version 0.1, which did not say how a model is made
+MODEL_FORMAT = "rnncourse model 2"  # of a file with a model, and of a checkpoint
+VERSION_0_1 = "rnncourse checkpoint 1"  # of version 0.1, which did not say how a model is made
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -195,7 +195,8 @@ class Model(Generic[L]):
         for name, W in self.params.items():
             require_finite(name, W)
         arrays = {f"params/{name}": W for name, W in self.params.items()}
-        save_arrays(path, arrays, {"model": self.description, "training": None}, format=FORMAT)
+        header = {"model": self.description, "training": None}
+        save_arrays(path, arrays, header, format=MODEL_FORMAT)
 
     @classmethod
     def load(cls, path: PathLike, *, layers: Iterable[type[Any]] = ()) -> "Model[Layer]":
@@ -219,7 +220,7 @@ class Model(Generic[L]):
             The file is damaged, is no such file, or has a layer whose class is not known.
         """
         kinds = architecture.kinds(layers)
-        arrays, header = load_arrays(path, FORMAT, FORMAT_0_1)
+        arrays, header = load_arrays(path, MODEL_FORMAT, VERSION_0_1)
         try:
             return cast("type[Model[Layer]]", cls)._made(arrays, header, kinds)
         except Exception as error:  # what is damaged, and a class of one's own, may raise anything
