@@ -3,7 +3,8 @@
 `equations` holds each equation of the course as one function. `RNN`, `LSTM`, `GRU`, `Readout` and
 `Model` are the same equations over batches, and `Stack`, `Bidirectional` and `Embedding` put them
 together; `bptt` takes the chain rule apart, path by path;
-`jacobians` measures how far a gradient reaches; `tasks` draws sequences to learn; `fit` trains.
+`jacobians` measures how far a gradient reaches; `tasks` draws sequences to learn; `fit` trains,
+with learning rates from `schedules` and `metrics` of what was learned.
 Arrays are time-major: inputs (T, B, D), hidden states (T, B, H).
 """
 
@@ -40,7 +41,9 @@ from .training import (
     TrainingDiverged,
     fit,
     load_checkpoint,
+    metrics,
     save_checkpoint,
+    schedules,
 )
 from .validation import NotFiniteError
 
@@ -76,7 +79,9 @@ __all__ = [
     "jacobians",
     "load_checkpoint",
     "log_softmax",
+    "metrics",
     "save_checkpoint",
+    "schedules",
     "sigmoid",
     "softmax",
     "softmax_cross_entropy",

@@ -169,7 +169,7 @@ def require_choice(name: str, value: Choice, choices: tuple[Choice, ...]) -> Cho
     return value
 
 
-def require_rng(rng: np.random.Generator) -> np.random.Generator:
+def require_rng(rng: np.random.Generator | None) -> np.random.Generator:
     """Return `rng` if it is a NumPy generator; raise ``TypeError`` otherwise."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng is {rng!r}, expected a generator: numpy.random.default_rng(seed)")
@@ -232,6 +232,13 @@ def fitting_params(params: Params, values: Mapping[str, ArrayLike]) -> dict[str,
     if set(values) != set(params):
         raise ValueError(f"parameters given are {sorted(values)}, expected {sorted(params)}")
     return {n: real_array(n, values[n], params[n].shape, params[n].dtype) for n in params}
+
+
+def require_writable(params: Params) -> None:
+    """Raise ``ValueError`` if a parameter is read-only."""
+    for name, W in params.items():
+        if not W.flags.writeable:
+            raise ValueError(f"{name} is read-only, expected a writable array")
 
 
 def copy_params(params: Params, values: Mapping[str, ArrayLike]) -> None:

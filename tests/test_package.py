@@ -33,6 +33,7 @@ OPTIONAL = {
     "interop": {"torch"},
     "explorables": {"anywidget", "traitlets"},
     "notebook": {"IPython"},
+    "training": {"tqdm"},
     "widgets": {"ipywidgets", "matplotlib"},
 }
 # The floors of the house, the ground floor first. A room, which is a folder or a module that stands
@@ -56,6 +57,8 @@ PUBLIC_MODULES = {
     "initializers",
     "interop",
     "jacobians",
+    "metrics",
+    "schedules",
     "tasks",
 }
 SINCE_0_1 = [
@@ -224,7 +227,7 @@ def test_what_version_0_1_offers_is_still_there():
     exec(f"from rnncourse import {', '.join(SINCE_0_1)}", offered)
     assert all(offered[name] is getattr(rnncourse, name) for name in SINCE_0_1)
     modules = {name for name in SINCE_0_1 if inspect.ismodule(offered[name])}
-    assert modules == PUBLIC_MODULES
+    assert modules == PUBLIC_MODULES - {"metrics", "schedules"}
 
 
 @pytest.mark.parametrize("folder", ["data", "layers", "gradients", "training"])
@@ -241,7 +244,7 @@ def test_the_version_is_that_of_the_project():
 
 
 def load(module):
-    for needed in OPTIONAL.get(room(module), set()) - {"torch"}:  # which interop loads when used
+    for needed in OPTIONAL.get(room(module), set()) - {"torch", "tqdm"}:  # loaded when used
         pytest.importorskip(needed, reason=f"{needed} is not installed")
     return importlib.import_module(f"rnncourse.{module}")
 

@@ -1,32 +1,41 @@
-"""Training a model: batches, clipping, progress, early stop, checkpoints."""
+"""Training a model: the run itself, with clipping, validation, early stop and checkpoints."""
 
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..gradients.check import clip_by_global_norm, global_norm
+from ..files import require_place
+from ..gradients.check import clip_by_global_norm, clip_by_value, global_norm
 from ..layers import layer as call
-from ..model import Model
+from ..model import LOSSES, Model
 from ..validation import (
     NotFiniteError,
-    boolean_array,
     copy_params,
-    numeric,
     require_finite,
     require_positive,
     require_rng,
-    require_shape,
     require_size,
-    whole_numbers,
+    require_writable,
 )
-from .checkpoint import load_checkpoint, save_checkpoint
+from .batches import (
+    ArrayBatches,
+    Batches,
+    Chunk,
+    Sequences,
+    Stream,
+    StreamBatches,
+    validation_batches,
+)
+from .checkpoint import read_checkpoint, save_checkpoint
 from .history import History
+from .metrics import Metric, by_name
 from .optim import Optimizer
 from .progress import ProgressBar
+
+ASKED = "on_epoch asked for it"
 
 
 class TrainingDiverged(FloatingPointError):
@@ -47,54 +56,79 @@ class TrainingDiverged(FloatingPointError):
 
 def fit(
     model: Model,
-    x: ArrayLike,
-    targets: ArrayLike,
+    x: ArrayLike | Stream,
+    targets: ArrayLike | None = None,
     *,
-    epochs: int,
+    epochs: int = 1,
+    updates: int | None = None,
     optimizer: Optimizer,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
     batch_size: int | None = None,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     clip_norm: float | None = None,
+    clip_value: float | None = None,
     truncate: int | None = None,
-    validation: Mapping[str, ArrayLike] | None = None,
+    validation: Mapping[str, ArrayLike] | Stream | None = None,
+    metrics: Sequence[str | Metric] | Mapping[str, str | Metric] = (),
     patience: int | None = None,
+    on_epoch: Callable[[History, Model], bool | None] | None = None,
+    history: History | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
 ) -> History:
-    """Train `model` in place by gradient descent on shuffled batches of sequences.
+    """Train `model` in place by gradient descent on batches of sequences.
 
     Parameters
     ----------
     model : Model
     x, targets, lengths, mask
         The training data, as for `Model.loss_and_gradients`. A batch (or chunk, see `truncate`)
-        in which nothing counts makes no update.
+        in which nothing counts makes no update. Instead of arrays, `x` alone may be a **stream**:
+        an iterable of batches, or a function that returns one. A batch is a pair (x, targets), or
+        a mapping with "x", "targets" and where needed "lengths" and "mask". A stream that ends is
+        gone through again, unless it is an iterator, which can be read once.
     epochs : int
         Passes over the data, including those of the run that is resumed.
+    updates : int, optional
+        For a stream, how many batches make an epoch. The next epoch goes on where the stream
+        stands. A stream without an end needs it; left out, an epoch ends with the stream.
     optimizer : SGD, RMSprop or Adam
         It keeps its memory between calls: make a new one for a new run.
     rng : numpy.random.Generator
-        Shuffles the sequences before each epoch.
+        Shuffles the sequences of arrays before each epoch. For a stream optional: what it draws
+        from, so that a checkpoint can note where it stands.
     batch_size : int, optional
-        Sequences in a batch; all of them if left out.
-    clip_norm : float, optional
-        Scale gradients down to this global norm.
+        Sequences in a batch of arrays; all of them if left out.
+    clip_norm, clip_value : float, optional
+        Scale gradients down to this global norm, or cut each of their entries at this size.
     truncate : int, optional
         Truncated backpropagation for many-to-many models: cut the sequences into chunks of this
         many steps, carry the state from chunk to chunk, and update after each chunk.
-    validation : mapping, optional
-        Held-out data: {"x": …, "targets": …} and, where needed, "lengths" and "mask".
+    validation : mapping or stream, optional
+        Held-out data: {"x": …, "targets": …} and, where needed, "lengths" and "mask"; or a list of
+        batches or a function that makes one.
+    metrics : list or mapping, optional
+        What to measure on the validation data besides the loss: "accuracy", "perplexity", or
+        functions of the outputs that count (N, O) and their targets, (N,) or (N, O). All these
+        outputs are kept until they are measured.
     patience : int, optional
-        Stop after this many epochs without a lower validation loss, and put back the weights of
-        the best epoch.
+        Stop after this many epochs without a lower validation loss. However the run ends, put
+        back the weights of the best epoch.
+    on_epoch : function of (history, model), optional
+        Called after each epoch and its validation, before a checkpoint is written. If it returns
+        True, the run stops.
+    history : History, optional
+        The record to go on with, such as that of a run before this one. It is changed in place.
     checkpoint : path, optional
-        Written after each epoch, atomically, over whatever file has that name.
+        Written after each epoch, atomically, over whatever file has that name. At the end it holds
+        the weights that the model ends with, for `Model.load`.
     resume : bool
         Go on from `checkpoint` if that file exists, with the arguments of the first run. It then
-        ends with exactly the weights and history that an uninterrupted run would have given.
+        ends with exactly the weights and history that an uninterrupted run would have given. A
+        stream has to give the same batches as before: it is read from its beginning, after `rng`
+        is wound back, and what the run has had already is passed over.
     progress : bool
         Show a bar in a terminal or notebook.
 
@@ -106,177 +140,136 @@ def fit(
     ------
     TrainingDiverged
         The loss or its gradient became NaN or infinite. The model keeps its weights of the last
-        good update, and the exception has the history.
-    KeyboardInterrupt
-        Passed on. The model keeps its weights of the last complete update; the history is in the
-        checkpoint, if one was asked for.
+        good update.
+    KeyboardInterrupt, OSError, …
+        What stops a run is passed on, also an interrupt or a checkpoint that could not be written.
+        The model keeps its weights of the last complete update, and the error has the history so
+        far in an attribute `history`.
     TypeError, ValueError
-        Arguments that do not fit, before any weight has changed.
+        Arguments that do not fit, before any weight has changed. The batches of a stream are
+        checked one by one.
     """
     require_size("epochs", epochs)
-    require_rng(rng)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer is {optimizer!r}, expected SGD, RMSprop or Adam")
-    if clip_norm is not None:
-        require_positive("clip_norm", clip_norm)
-    counts = {"batch_size": batch_size, "truncate": truncate, "patience": patience}
-    for name, count in counts.items():
+    counts = {"updates": updates, "batch_size": batch_size, "truncate": truncate}
+    for name, count in {**counts, "patience": patience}.items():
         if count is not None:
             require_size(name, count)
-    if truncate is not None and (model.arrangement != "many-to-many" or lengths is not None):
-        raise ValueError("truncate needs a many-to-many model and sequences of one length")
+    clips = {"clip_norm": clip_norm, "clip_value": clip_value}
+    for name, size in clips.items():
+        if size is not None:
+            require_positive(name, size)
+    if clip_norm is not None and clip_value is not None:
+        raise ValueError(f"clip_value is {clip_value}, expected None beside a clip_norm")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is {optimizer!r}, expected SGD, RMSprop or Adam")
+    if history is not None and not isinstance(history, History):
+        raise TypeError(f"history is {history!r}, expected a History")
+    if on_epoch is not None and not callable(on_epoch):
+        raise TypeError(f"on_epoch is {on_epoch!r}, expected a function of (history, model)")
     if truncate is not None:
+        if model.arrangement != "many-to-many" or lengths is not None:
+            raise ValueError("truncate needs a many-to-many model and sequences of one length")
         call.require_causal(model.layer, "truncation")
-    if patience is not None and validation is None:
-        raise ValueError("patience needs validation data")
+    if validation is None and (metrics or patience is not None):
+        raise ValueError(f"{'metrics' if metrics else 'patience'} needs validation data")
+    measured = by_name(metrics, model.loss_name)
     if resume and checkpoint is None:
         raise ValueError("resume needs the path of a checkpoint")
     if checkpoint is not None:
-        file = Path(checkpoint).absolute()
-        if file.is_dir() or not file.parent.is_dir():
-            raise ValueError(f"checkpoint is {file}, expected a file in a folder that exists")
-    batches = _Batches(model, batch_size, truncate, x, targets, lengths, mask)
-    # One pass over all data finds what does not fit before a weight has changed.
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported below
-        batches.loss()
-        held_out = None if validation is None else _held_out(model, batch_size, validation)
+        require_place("checkpoint", checkpoint)
+    require_writable(model.params)
 
-    run = _Run(model, optimizer, rng, clip_norm)
+    if targets is not None:
+        if updates is not None:
+            raise ValueError(f"updates is {updates}, expected None: it is for streams")
+        require_rng(rng)
+        sequences = Sequences(model, cast(ArrayLike, x), targets, lengths, mask)
+        batches: Batches = ArrayBatches(sequences, batch_size, truncate)
+        _measure(model, batches, {})  # finds what does not fit before a weight has changed
+    else:
+        if not callable(x) and (not isinstance(x, Iterable) or isinstance(x, str | np.ndarray)):
+            raise TypeError(
+                f"x is a {type(x).__name__} without targets, expected a stream of batches"
+            )
+        for name, value in {"batch_size": batch_size, "lengths": lengths, "mask": mask}.items():
+            if value is not None:
+                raise ValueError(f"{name} is given, expected None beside a stream of batches")
+        if rng is not None:
+            require_rng(rng)
+        batches = StreamBatches(model, cast(Stream, x), updates, truncate)
+        if batches.once and updates is None and epochs > 1:
+            raise ValueError(
+                f"epochs is {epochs}, expected 1: x is an iterator, which can be read once. Give "
+                "updates, the length of an epoch, or a function that makes such an iterator"
+            )
+    held_out = None
+    if validation is not None:
+        held_out = validation_batches(model, batch_size, validation)
+        _measure(model, held_out, {}, "in validation, ")
+
+    run = _Run(model, optimizer, rng, batches, history, clip_norm, clip_value)
+    settings = {"epochs before it": run.begun, **counts, **clips}
     if checkpoint is not None and resume and os.path.exists(checkpoint):
-        run.load(checkpoint)
-    history = run.history
-    left = max(0, epochs - history.epochs)
-    with ProgressBar(left * batches.updates, "updates", progress) as bar:
-        while not (reason := _reason_to_stop(history, epochs, patience)):
-            run.train_epoch(batches, bar)
-            if held_out is not None:
-                run.validate(held_out)
-            if checkpoint is not None:
-                run.save(checkpoint)
-    history.stopped = reason
-    if patience is not None and run.best:
-        copy_params(model.params, run.best)
+        run.load(checkpoint, settings)
+    history, trained = run.history, run.history.epochs
+    total = None if batches.updates is None else max(0, epochs - run.epochs) * batches.updates
+    try:
+        with ProgressBar(total, "updates", progress) as bar:
+            while not (reason := run.reason_to_stop(epochs, patience)):
+                if checkpoint is not None and history.epochs > trained:
+                    run.save(checkpoint, settings)
+                if not run.train_epoch(bar):
+                    continue  # the stream had ended
+                if held_out is not None:
+                    run.validate(held_out, measured)
+                if on_epoch is not None and on_epoch(history, model):
+                    history.stopped = ASKED
+        history.stopped = reason
+        if patience is not None:
+            run.put_back_the_best()
+        if checkpoint is not None and history.epochs > trained:
+            run.save(checkpoint, settings)
+    except BaseException as error:
+        error.history = history  # type: ignore[attr-defined]
+        raise
     return history
 
 
-def _reason_to_stop(history: History, epochs: int, patience: int | None) -> str:
-    # A run that is resumed may have begun without validation data, hence without a best epoch.
-    waited = history.epochs - history.best_epoch if history.best_epoch else 0
-    if patience is not None and waited >= patience:
-        return f"no lower validation loss for {patience} epochs"
-    if history.epochs >= epochs:
-        return f"{history.epochs} epochs done"
-    return ""
+def _measure(
+    model: Model, batches: Batches, metrics: Mapping[str, Metric], place: str = ""
+) -> tuple[float, dict[str, float]]:
+    """Return the loss over all that the batches hold, and the metrics; raise if any does not fit.
 
-
-def _held_out(
-    model: Model, batch_size: int | None, validation: Mapping[str, ArrayLike]
-) -> "_Batches":
-    """Return the validation data, checked; an error says that it is about them."""
-    names = {"x", "targets", "lengths", "mask"}
-    if not isinstance(validation, Mapping):
-        raise TypeError(f"validation is a {type(validation).__name__}, expected a mapping")
-    if not {"x", "targets"} <= set(validation) <= names:
-        raise ValueError(
-            f"validation has {sorted(validation)}, expected x and targets, and where needed "
-            "lengths and mask"
-        )
+    The predictions of a chunk begin with a state of zeros.
+    """
+    total, kept = _Total(model), []
     try:
-        batches = _Batches(model, batch_size, None, **validation)
-        batches.loss()
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"in validation, {error}") from error
-    return batches
-
-
-class _Batches:
-    """Cuts data into batches of sequences and, for truncation, into chunks of steps."""
-
-    def __init__(
-        self,
-        model: Model,
-        batch_size: int | None,
-        truncate: int | None,
-        x: ArrayLike,
-        targets: ArrayLike,
-        lengths: ArrayLike | None = None,
-        mask: ArrayLike | None = None,
-    ) -> None:
-        D, O = model.layer.input_size, model.readout.output_size
-        one_to_many = model.arrangement == "one-to-many"
-        if call.takes_labels(model.layer):
-            x = numeric("x", x, "iu", "whole numbers")
-            require_shape("x", x, ("T", "B"))
-        else:
-            x = numeric("x", x, "iuf", "real numbers")
-            require_shape("x", x, ("B", D) if one_to_many else ("T", "B", D))
-        B = x.shape[0] if one_to_many else x.shape[1]
-        predictions: tuple[int | str, ...] = ("T" if one_to_many else len(x), B)
-        if model.arrangement == "many-to-one":
-            predictions = (B,)
-        targets = numeric("targets", targets, "iuf", "real numbers")
-        outputs = (O,) if model.loss_name == "squared_error" else ()
-        require_shape("targets", targets, predictions + outputs)
-        predictions = targets.shape[: len(predictions)]
-
-        self.model, self.truncate = model, truncate
-        self.sequences, self.batch_size = B, batch_size or B
-        self.data: dict[str, NDArray] = {"x": x, "targets": targets}
-        # Which axis of each array counts the sequences; where it is 1, axis 0 is time.
-        self.axes = {"x": 0 if one_to_many else 1, "targets": len(predictions) - 1, "lengths": 0}
-        self.axes["mask"] = self.axes["targets"]
-        if lengths is not None:
-            T = len(targets) if one_to_many else len(x)
-            self.data["lengths"] = whole_numbers("lengths", lengths, (B,), 1, T)
-        if mask is not None:
-            self.data["mask"] = boolean_array("mask", mask, predictions)
-
-    @property
-    def updates(self) -> int:
-        """Updates in an epoch."""
-        chunks = 1 if self.truncate is None else -(-len(self.data["x"]) // self.truncate)
-        return -(-self.sequences // self.batch_size) * chunks
-
-    def split(self, order: NDArray[np.intp]) -> Iterator[Iterator[dict[str, NDArray]]]:
-        """Yield each batch as its chunks, in time order."""
-        for start in range(0, self.sequences, self.batch_size):
-            yield self._chunks(order[start : start + self.batch_size])
-
-    def _chunks(self, chosen: NDArray[np.intp]) -> Iterator[dict[str, NDArray]]:
-        """Yield the chunks of the chosen sequences one by one, so that memory holds one only."""
-        T = max(len(a) for n, a in self.data.items() if self.axes[n] == 1)
-        if "lengths" in self.data:  # the longest sequence of the batch decides how far it runs
-            T = self.data["lengths"][chosen].max()
-        k = T if self.truncate is None else self.truncate
-        for t in range(0, T, k):
-            yield {
-                n: np.take(a[t : t + k] if self.axes[n] == 1 else a, chosen, self.axes[n])
-                for n, a in self.data.items()
-            }
-
-    def counted(self, chunk: dict[str, NDArray]) -> int:
-        """Return how many predictions of a chunk count in the loss."""
-        counts = np.ones(chunk["targets"].shape[: self.axes["targets"] + 1], bool)
-        if "mask" in chunk:
-            counts &= chunk["mask"]
-        if "lengths" in chunk and counts.ndim == 2:
-            counts &= np.arange(len(counts))[:, None] < chunk["lengths"]
-        return int(counts.sum())
-
-    def carry(self, chunk: dict[str, NDArray], state: Any) -> Any:
-        """Return the state after a chunk in which nothing counts."""
-        return call.run(self.model.layer, chunk["x"], state, None)[1] if self.truncate else None
-
-    def loss(self) -> float:
-        """Return the loss over all data; raise if any of it does not fit."""
-        total = _Total(self.model)
-        for chunks in self.split(np.arange(self.sequences)):
+        for chunks in batches.epoch(None):
             for chunk in chunks:
-                if count := self.counted(chunk):
-                    total.add(self.model.loss(**chunk), count)
-                else:
-                    self.carry(chunk, None)
-        return total.loss
+                x, targets = chunk.data["x"], chunk.data["targets"]
+                steps = len(targets) if model.arrangement == "one-to-many" else None
+                y = model.predict(x, lengths=chunk.data.get("lengths"), steps=steps)
+                if chunk.count:
+                    E, _ = LOSSES[model.loss_name](y, targets, chunk.counts, model.reduction)
+                    total.add(E, chunk.count)
+                if metrics:
+                    counts = np.ones(y.shape[:-1], bool) if chunk.counts is None else chunk.counts
+                    kept.append((y[counts], targets[counts]))
+        E = total.loss
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{place}{error}") from error
+    values = {}
+    if metrics:
+        y, targets = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        for name, metric in metrics.items():
+            values[name] = _number(name, metric(y, targets))
+    return E, values
+
+
+def _number(name: str, value: Any) -> float:
+    if np.ndim(value) or not np.isrealobj(value) or np.asarray(value).dtype.kind not in "iuf":
+        raise TypeError(f"the metric {name} returned {value!r}, expected a number")
+    return float(value)
 
 
 class _Total:
@@ -304,89 +297,146 @@ class _Run:
         self,
         model: Model,
         optimizer: Optimizer,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None,
+        batches: Batches,
+        history: History | None,
         clip_norm: float | None,
+        clip_value: float | None,
     ) -> None:
-        self.model, self.optimizer, self.rng, self.clip_norm = model, optimizer, rng, clip_norm
-        self.history = History()
-        self.best: dict[str, NDArray] = {}
+        self.model, self.optimizer, self.rng, self.batches = model, optimizer, rng, batches
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.history = History() if history is None else history
+        self.history.stopped = ""
+        self.begun = self.history.epochs  # epochs of the runs before
+        self.best: dict[str, NDArray] = {}  # weights of the epoch with the lowest validation loss
+        self.best_loss = np.inf
+        self.last: dict[str, NDArray] = {}  # weights of the last update, if the best are put back
 
-    def train_epoch(self, batches: _Batches, bar: ProgressBar) -> None:
-        total = _Total(self.model)
-        for chunks in batches.split(self.rng.permutation(batches.sequences)):
-            state = None
+    @property
+    def epochs(self) -> int:
+        """How many epochs of this run are done."""
+        return self.history.epochs - self.begun
+
+    def reason_to_stop(self, epochs: int, patience: int | None) -> str:
+        """Return why the run is over, in words, or nothing."""
+        if self.history.stopped == ASKED:
+            return ASKED
+        # A run that is resumed may have begun without validation data, hence without a best epoch.
+        waited = self.history.epochs - self.history.best_epoch if self.best else 0
+        if patience is not None and waited >= patience:
+            return f"no lower validation loss for {patience} epochs"
+        if self.epochs >= epochs:
+            return f"{self.epochs} epochs done"
+        return "the stream ended" if self.batches.ended else ""
+
+    def train_epoch(self, bar: ProgressBar) -> bool:
+        """Train for one epoch; return False if a stream had nothing left for it."""
+        total, begun = _Total(self.model), False
+        for chunks in self.batches.epoch(self.rng):
+            state, begun = None, True
             for chunk in chunks:
-                if count := batches.counted(chunk):
+                if chunk.count:
                     E, state = self._train_on(chunk, state)
-                    total.add(E, count)
+                    total.add(E, chunk.count)
                     bar.advance(f"loss {E:.4g}")
                 else:  # nothing to learn here
-                    state = batches.carry(chunk, state)
+                    _, state = call.run(self.model.layer, chunk.data["x"], state, None)
                     bar.advance()
-        self.history.loss.append(total.loss)
+        if begun:
+            self.history.loss.append(total.loss)
+        return begun
 
-    def _train_on(self, chunk: dict[str, NDArray], state: Any) -> tuple[float, Any]:
+    def _train_on(self, chunk: Chunk, state: Any) -> tuple[float, Any]:
         """Make one update; on any failure leave weights and optimizer as they were before it."""
         model = self.model
         before = {name: W.copy() for name, W in model.params.items()}
         memory = self.optimizer.state()
         try:
-            # NaN and infinity are looked for below, with a better message than NumPy's warning.
-            with np.errstate(over="ignore", invalid="ignore"):
-                found = model.loss_and_gradients(**chunk, state=state)
-                if not np.isfinite(found.E):
-                    raise NotFiniteError(f"the loss is {found.E}")
-                if self.clip_norm is None:
-                    norm = global_norm(found.grads)
-                else:
-                    norm = clip_by_global_norm(found.grads, self.clip_norm)
-                if not np.isfinite(norm):
-                    raise NotFiniteError(f"the gradient norm is {norm}")
-                self.optimizer.step(model.params, found.grads)
+            found = model.loss_and_gradients(**chunk.data, state=state)
+            if not np.isfinite(found.E):
+                raise NotFiniteError(f"the loss is {found.E}")
+            norm = self._clip(found.grads)
+            self.optimizer.step(model.params, found.grads)
             for name, W in model.params.items():
                 require_finite(f"{name} after the update", W)
         except BaseException as error:
             copy_params(model.params, before)
             self.optimizer.load_state(memory)
-            if isinstance(error, NotFiniteError | FloatingPointError):
+            if isinstance(error, NotFiniteError):
                 raise TrainingDiverged(self._report(error), self.history) from error
             raise
+        self.history.update_loss.append(found.E)
         self.history.gradient_norm.append(norm)
         return found.E, found.state_T
+
+    def _clip(self, grads: dict[str, NDArray]) -> float:
+        """Clip the gradients as asked, and return their norm before."""
+        norm = global_norm(grads)
+        if not np.isfinite(norm):
+            bad = [name for name, dW in grads.items() if not np.isfinite(dW).all()]
+            of = f" in {', '.join(bad)}" if bad else ""
+            raise NotFiniteError(f"the gradient norm is {norm}{of}")
+        if self.clip_norm is not None:
+            clip_by_global_norm(grads, self.clip_norm)
+        if self.clip_value is not None:
+            clip_by_value(grads, self.clip_value)
+        return norm
 
     def _report(self, error: Exception) -> str:
         norms = self.history.gradient_norm
         clip = "clip the gradient: clip_norm=1.0"
-        if self.clip_norm is not None:
-            clip = f"a smaller clip_norm (now {self.clip_norm:g})"
+        for name, size in (("clip_norm", self.clip_norm), ("clip_value", self.clip_value)):
+            if size is not None:
+                clip = f"a smaller {name} (now {size:g})"
         return (
             f"training stopped in epoch {self.history.epochs + 1} at update {len(norms) + 1}: "
             f"{error}. The gradient norm of the update before was "
             f"{f'{norms[-1]:.3g}' if norms else 'not yet measured'}. The model keeps its weights "
             f"of the last good update. Try a smaller learning_rate (now "
-            f"{self.optimizer.learning_rate:g}) or {clip}, or shorter sequences"
+            f"{self.optimizer.rate:g}) or {clip}, or shorter sequences"
         )
 
-    def validate(self, held_out: _Batches) -> None:
-        """Measure the validation loss and remember the weights if it is the lowest so far."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            try:
-                E = held_out.loss()
-            except NotFiniteError:
-                E = np.nan
+    def validate(self, held_out: Batches, metrics: Mapping[str, Metric]) -> None:
+        """Measure on validation data, and remember the weights if their loss is the lowest."""
+        try:
+            E, values = _measure(self.model, held_out, metrics)
+        except NotFiniteError:
+            E, values = np.nan, {}
         if not np.isfinite(E):
             message = f"the validation loss after epoch {self.history.epochs} is {E}"
             raise TrainingDiverged(message, self.history)
-        losses = self.history.validation_loss
-        if not losses or min(losses) > E:
-            self.history.best_epoch = self.history.epochs
+        self.history.add_validation(E, values)
+        if not self.best or E < self.best_loss:
+            self.history.best_epoch, self.best_loss = self.history.epochs, E
             self.best = {name: W.copy() for name, W in self.model.params.items()}
-        losses.append(E)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def put_back_the_best(self) -> None:
+        """Give the model the weights of its best epoch, and keep those of the last update."""
+        if self.best:
+            self.last = {name: W.copy() for name, W in self.model.params.items()}
+            copy_params(self.model.params, self.best)
+
+    def save(self, path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+        """Write all that is needed to go on."""
         save_checkpoint(
-            path, self.model, self.optimizer, rng=self.rng, history=self.history, best=self.best
+            path,
+            self.model,
+            self.optimizer,
+            rng=self.rng,
+            history=self.history,
+            best=self.best,
+            last=self.last,
+            run={"settings": settings, "stream": self.batches.state()},
         )
 
-    def load(self, path: str | os.PathLike[str]) -> None:
-        self.history, self.best = load_checkpoint(path, self.model, self.optimizer, rng=self.rng)
+    def load(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
+        """Take up the run that `save` wrote; nothing is changed unless it is this one."""
+        saved = read_checkpoint(path, self.model, self.optimizer, rng=self.rng)
+        saved.require_run(self.optimizer.settings(), settings)
+        with saved.fitting():
+            self.batches.go_on(saved.run.get("stream"), self.rng)
+        saved.put_into(self.model, self.optimizer, self.rng, go_on=True)
+        vars(self.history).update(vars(saved.history))
+        self.best = saved.best
+        if self.best:
+            self.best_loss = self.history.validation_loss[self.history.best_epoch - 1]

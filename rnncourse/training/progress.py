@@ -1,9 +1,12 @@
-"""A progress bar for long work: in a terminal, in a notebook, and silent everywhere else."""
+"""How far long work has come: a bar by tqdm where it is installed, a plain line otherwise.
 
+It is shown in a terminal and in a notebook, leaves nothing behind, and is silent everywhere else.
+"""
+
+import shutil
 import sys
 import time
 from collections.abc import Callable
-from html import escape
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +16,7 @@ class ProgressBar:
 
     Parameters
     ----------
-    total : int
+    total : int, or None where nobody knows
     label : str
         What is counted, e.g. "updates".
     enabled : bool
@@ -26,10 +29,19 @@ class ProgressBar:
     ...         bar.advance("loss 0.5")
     """
 
-    def __init__(self, total: int, label: str, enabled: bool = True) -> None:
+    def __init__(self, total: int | None, label: str, enabled: bool = True) -> None:
         self.total, self.label, self.done = total, label, 0
-        self._start = self._shown = time.monotonic()
-        self._show: Callable[[str, str], None] | None = _choose_display() if enabled else None
+        self._bar: Any = None
+        self._show: Callable[[str], None] | None = None
+        if not enabled or not (_in_notebook() or _in_terminal()):
+            return
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            self._start = self._shown = time.monotonic()
+            self._show = _line_in_notebook() if _in_notebook() else _line_in_terminal
+        else:
+            self._bar = tqdm(total=total, unit=f" {label}", leave=False, dynamic_ncols=True)
 
     def __enter__(self) -> Self:
         return self
@@ -40,45 +52,52 @@ class ProgressBar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._show:
-            self._show("", "")
+        if self._bar is not None:
+            self._bar.close()
+        if self._show is not None:
+            self._show("")
 
     def advance(self, note: str = "") -> None:
-        """Count one more piece as done and show `note` beside the bar, ten times a second."""
+        """Count one more piece as done and show `note` beside it, ten times a second at most."""
         self.done += 1
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update()
+        if self._show is None:
+            return
         now = time.monotonic()
-        if self._show is None or (now - self._shown < 0.1 and self.done < self.total):
+        if now - self._shown < 0.1 and self.done != self.total:
             return
         self._shown = now
-        left = (now - self._start) * (self.total - self.done) / max(self.done, 1)
-        text = f"{self.done}/{self.total} {self.label}  {note}  {left:.0f} s left"
-        filled = 24 * self.done // self.total
-        html = (
-            f'<label>{escape(text)} <progress value="{self.done}" max="{self.total}"></progress>'
-            "</label>"
-        )
-        self._show("█" * filled + "·" * (24 - filled) + " " + text, html)
+        count = f"{self.done} {self.label}"
+        if self.total is not None:
+            left = (now - self._start) * (self.total - self.done) / self.done
+            count = f"{self.done}/{self.total} {self.label}, {left:.0f} s left"
+        self._show(f"{count}  {note}")
 
 
-def _choose_display() -> Callable[[str, str], None] | None:
-    """Return a function that shows (text, html) where the user can see it, or None."""
-    shell: Any = None
-    if "IPython" in sys.modules:
-        shell = sys.modules["IPython"].get_ipython()
-    if shell is not None and hasattr(shell, "kernel"):
-        # An output that starts and ends empty: a saved notebook is the same after every run.
-        display = sys.modules["IPython"].display
-        handle = display.display({"text/html": "", "text/plain": ""}, raw=True, display_id=True)
+def _in_notebook() -> bool:
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
 
-        def show_in_notebook(text: str, html: str) -> None:
-            handle.update({"text/html": html, "text/plain": text}, raw=True)
 
-        return show_in_notebook
-    if sys.stderr is not None and sys.stderr.isatty():
+def _in_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
-        def show_in_terminal(text: str, html: str) -> None:
-            sys.stderr.write("\r\x1b[K" + text)
-            sys.stderr.flush()
 
-        return show_in_terminal
-    return None
+def _line_in_terminal(text: str) -> None:
+    # A line that is as wide as the terminal would wrap, and could not be erased.
+    width = shutil.get_terminal_size().columns - 1
+    sys.stderr.write("\r\x1b[K" + text[:width])
+    sys.stderr.flush()
+
+
+def _line_in_notebook() -> Callable[[str], None]:
+    # An output that starts and ends empty: a saved notebook is the same after every run.
+    display = sys.modules["IPython"].display
+    handle = display.display({"text/plain": ""}, raw=True, display_id=True)
+
+    def show(text: str) -> None:
+        handle.update({"text/plain": text}, raw=True)
+
+    return show

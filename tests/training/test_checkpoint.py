@@ -26,15 +26,15 @@ from rnncourse import (
     load_checkpoint,
     save_checkpoint,
 )
-from rnncourse.training.checkpoint import FORMAT
+from rnncourse.model import MODEL_FORMAT
 
 
 def save_arrays(path, arrays, header):
-    files.save_arrays(path, arrays, header, format=FORMAT)
+    files.save_arrays(path, arrays, header, format=MODEL_FORMAT)
 
 
 def load_arrays(path):
-    return files.load_arrays(path, FORMAT)
+    return files.load_arrays(path, MODEL_FORMAT)
 
 
 @pytest.fixture
