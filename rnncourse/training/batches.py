@@ -44,6 +44,7 @@ class Batches(Protocol):
     """What a run trains on, an epoch at a time."""
 
     updates: int | None  # in an epoch; None where nobody knows
+    truncate: int | None  # steps in a chunk; None for whole sequences
 
     def epoch(self, rng: np.random.Generator | None) -> Iterator[Iterator[Chunk]]:
         """Yield each batch as its chunks, in time order."""

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from ..files import load_arrays, save_arrays
 from ..layers.architecture import difference
 from ..model import MODEL_FORMAT, Model
-from ..validation import copy_params, fitting_params, require_shape, require_writable
+from ..validation import (
+    copy_params,
+    fitting_params,
+    require_shape,
+    require_size,
+    require_writable,
+)
 from .history import History
 from .optim import Optimizer
 
@@ -199,11 +205,14 @@ def read_checkpoint(
             kind := rng.bit_generator.state["bit_generator"]
         ):
             raise ValueError(f"it holds no state of a {kind} generator")
+        records = part("history/") | part("metrics/")
+        if odd := [n for n, a in records.items() if a.ndim != 1 or a.dtype != np.float64]:
+            raise ValueError(f"{odd[0]} of its history is no list of numbers")
         history = History(
             **{name: values.tolist() for name, values in part("history/").items()},
             metrics={name: values.tolist() for name, values in part("metrics/").items()},
-            best_epoch=training.get("best_epoch", 0),
-            stopped=training.get("stopped", ""),
+            best_epoch=require_size("best_epoch", training.get("best_epoch", 0), 0),
+            stopped=str(training.get("stopped", "")),
         )
         best, last, memory = part("best/"), part("last/"), part("optimizer/")
         owners = {key: key.rpartition(".")[0] for key in memory if key != "steps"}

@@ -339,9 +339,10 @@ class _Run:
                     E, state = self._train_on(chunk, state)
                     total.add(E, chunk.count)
                     bar.advance(f"loss {E:.4g}")
-                else:  # nothing to learn here
+                    continue
+                bar.advance()  # nothing to learn here, but the state may go on to the next chunk
+                if self.batches.truncate is not None:
                     _, state = call.run(self.model.layer, chunk.data["x"], state, None)
-                    bar.advance()
         if begun:
             self.history.loss.append(total.loss)
         return begun

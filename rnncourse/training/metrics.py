@@ -32,7 +32,8 @@ def perplexity(y: Array, labels: NDArray[np.intp]) -> float:
     y : (N, O)
     labels : (N,) int from 0 to O − 1
     """
-    return float(np.exp(softmax_cross_entropy(y, labels)[0]))
+    with np.errstate(over="ignore"):
+        return float(np.exp(softmax_cross_entropy(y, labels)[0]))
 
 
 NAMED: dict[str, Metric] = {"accuracy": accuracy, "perplexity": perplexity}

@@ -1,6 +1,7 @@
 """Training: what each option does, exact resumption, failures that leave a usable model."""
 
 import copy
+import os
 import pickle
 from dataclasses import asdict
 
@@ -24,8 +25,9 @@ from rnncourse import (
     TrainingDiverged,
     fit,
     global_norm,
+    load_checkpoint,
+    schedules,
 )
-from rnncourse.training.fit import _Batches
 
 KINDS = {
     "SGD": lambda: SGD(0.3),
@@ -271,10 +273,187 @@ def test_the_best_epoch_is_the_lowest_of_all(monkeypatch):
     p, twin = (make_problem(np.random.default_rng(7)) for _ in range(2))
     run(twin, epochs=2)
     measured = iter([0.0, 0.0, 3.0, 1.0, 2.0, 1.5, 1.25])  # two checks, then epochs 1 to 5
-    monkeypatch.setattr(_Batches, "loss", lambda self: next(measured))
+    monkeypatch.setitem(fit.__globals__, "_measure", lambda *_: (next(measured), {}))
     history = run(p, epochs=9, validation=held_out(), patience=3)
     assert (history.best_epoch, history.epochs) == (2, 5)
     assert_same(p.model, weights(twin.model))
+
+
+def test_without_patience_the_weights_stay_those_of_the_last_epoch(rng, tmp_path):
+    """Also where an earlier epoch had a lower validation loss."""
+    p, twin = (make_problem(np.random.default_rng(7)) for _ in range(2))
+    options = {"epochs": 60, "optimizer": Adam(0.05)}
+    history = run(p, **options, validation=held_out(), checkpoint=tmp_path / "c.npz")
+    assert history.best_epoch < 60
+    run(twin, **{**options, "optimizer": Adam(0.05)})
+    assert_same(p.model, weights(twin.model))
+    assert_same(Model.load(tmp_path / "c.npz"), weights(twin.model))
+    assert p.model.loss(**held_out()) > min(history.validation_loss)
+
+
+@pytest.mark.parametrize(("epochs", "patience"), [(500, 4), (40, 60)])
+def test_the_file_holds_the_weights_that_the_model_ends_with(rng, tmp_path, epochs, patience):
+    """Those of the best epoch, however the run ended."""
+    p, path = make_problem(rng), tmp_path / "c.npz"
+    options = {"epochs": epochs, "patience": patience, "validation": held_out()}
+    history = run(p, **options, optimizer=Adam(0.05), checkpoint=path)
+    assert history.best_epoch < history.epochs
+    loaded = Model.load(path)
+    assert_same(loaded, weights(p.model))
+    assert loaded.loss(**held_out()) == min(history.validation_loss)
+    other = make_problem(np.random.default_rng(99)).model
+    read, best = load_checkpoint(path, other)
+    assert_same(other, best)
+    assert read == history
+    assert read.stopped == history.stopped != ""
+
+
+def test_a_run_that_stopped_early_goes_on_with_more_patience(tmp_path):
+    """From its last weights, not from the best: as if it had had that patience from the start."""
+
+    def train(patience, **more):
+        p = make_problem(np.random.default_rng(3))
+        adam, rng = Adam(0.05), np.random.default_rng(8)
+        options = {"epochs": 500, "batch_size": 2, "validation": held_out(), "patience": patience}
+        history = run(p, optimizer=adam, rng=rng, **options, **more)
+        return outcome(p.model, adam, rng, history)
+
+    path = tmp_path / "c.npz"
+    assert train(4, checkpoint=path) != train(9)
+    assert train(9, checkpoint=path, resume=True) == train(9)
+
+
+# ---------------------------------------------------------------- what is called after an epoch
+
+
+def test_on_epoch_sees_each_epoch_and_may_stop_the_run(rng, tmp_path):
+    p, path, seen = make_problem(rng), tmp_path / "c.npz", []
+
+    def look(history, model):
+        assert model is p.model
+        seen.append((history.epochs, len(history.validation_loss), path.exists()))
+        return history.epochs == 3
+
+    options = {"epochs": 9, "validation": held_out(), "checkpoint": path, "on_epoch": look}
+    history = run(p, **options)
+    assert history.stopped == "on_epoch asked for it"
+    assert seen == [(1, 1, False), (2, 2, True), (3, 3, True)]  # before its checkpoint is written
+    # Taken up again, it has stopped already, as the whole run would have.
+    before, rng = weights(p.model), np.random.default_rng(0)
+    again = run(p, **options, resume=True, rng=rng)
+    assert again == history
+    assert_same(p.model, before)
+    assert len(seen) == 3
+
+
+def test_what_on_epoch_returns_may_be_left_out(rng):
+    assert run(make_problem(rng), epochs=3, on_epoch=lambda history, model: None).epochs == 3
+
+
+def test_an_early_stop_by_on_epoch_puts_back_the_best_too(rng):
+    p, validation = make_problem(rng), held_out()
+    options = {"optimizer": Adam(0.05), "validation": validation, "patience": 60}
+    history = run(p, epochs=99, **options, on_epoch=lambda history, model: history.epochs == 40)
+    assert history.epochs == 40 > history.best_epoch
+    assert p.model.loss(**validation) == min(history.validation_loss)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no more"), KeyboardInterrupt()])
+def test_what_stops_a_run_carries_its_history(rng, error):
+    def fail(history, model):
+        if history.epochs == 2:
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        run(make_problem(rng), epochs=9, on_epoch=fail)
+    assert caught.value.history.epochs == 2
+    given = History()
+    with pytest.raises(type(error)):
+        run(make_problem(rng), epochs=9, on_epoch=fail, history=given)
+    assert given.epochs == 2
+
+
+# ---------------------------------------------------------------- clipping by value, schedules
+
+
+def test_clipping_by_value_cuts_each_entry(rng):
+    p = make_problem(rng)
+    before, grads = weights(p.model), p.model.loss_and_gradients(**p.data).grads
+    history = run(p, clip_value=1e-2, optimizer=SGD(1.0))
+    assert any(np.abs(dW).max() > 1e-2 for dW in grads.values())
+    for name, dW in grads.items():
+        assert_close(before[name] - p.model.params[name], np.clip(dW, -1e-2, 1e-2))
+    assert_close(history.gradient_norm, [global_norm(grads)])
+
+
+def test_a_schedule_counts_updates_over_epochs_and_runs():
+    p, twin = (make_problem(np.random.default_rng(7), B=6) for _ in range(2))
+    sgd = SGD(lambda update: 0.1 / update)
+    history = run(p, epochs=2, optimizer=sgd, batch_size=3)
+    run(p, epochs=1, optimizer=sgd, batch_size=3, history=history)
+    orders = [np.random.default_rng(0), np.random.default_rng(0)]
+    update = 0
+    for rng in (orders[0], orders[0], orders[1]):
+        order = rng.permutation(6)
+        for at in (order[:3], order[3:]):
+            update += 1
+            found = twin.model.loss_and_gradients(twin.x[:, at], twin.targets[:, at])
+            for name, W in twin.model.params.items():
+                W -= 0.1 / update * found.grads[name]
+    assert_close(weights(p.model), weights(twin.model))
+
+
+# ---------------------------------------------------------------- runs that go on from one another
+
+
+def test_a_second_run_continues_the_history_of_the_first(rng):
+    p = make_problem(rng)
+    first = run(p, epochs=3)
+    losses = list(first.loss)
+    again = run(p, epochs=2, optimizer=SGD(0.01), history=first, validation=held_out())
+    assert again is first
+    assert (again.epochs, len(again.gradient_norm), len(again.update_loss)) == (5, 5, 5)
+    assert again.loss[:3] == losses
+    assert again.stopped == "2 epochs done"
+    assert again.best_epoch in (4, 5)
+    assert np.isnan(again.validation_loss).tolist() == [True] * 3 + [False] * 2
+    assert again.validation_loss[-1] == p.model.loss(**held_out())
+    run(p, epochs=1, history=again, validation=held_out(), metrics=["accuracy"])
+    assert np.isnan(again.metrics["accuracy"]).tolist() == [True] * 5 + [False]
+    # Patience counts the epochs of its own run, and the best are those of its own.
+    still = {"optimizer": SGD(1e-300), "validation": held_out(), "patience": 2}
+    run(p, epochs=9, history=again, **still)
+    assert (again.best_epoch, again.epochs) == (7, 9)
+
+
+def test_each_of_two_runs_resumes_from_its_own_checkpoint(tmp_path):
+    def both(seed, stop=None):
+        p, history, states = make_problem(np.random.default_rng(3)), None, []
+        p.model.load_params(make_problem(np.random.default_rng(seed)).model.params)
+        rng = np.random.default_rng(8)
+        for k, rate in enumerate((0.1, 0.02)):
+            adam = Adam(rate)
+            options = {"optimizer": adam, "rng": rng, "validation": held_out(), "patience": 30}
+            if stop is not None:
+                options |= {"checkpoint": tmp_path / f"{k}.npz", "resume": True}
+            if stop == (k, 2):
+                run(p, epochs=2, history=history, **options)
+                return None
+            history = run(p, epochs=4, history=history, **options)
+            states.append(outcome(p.model, adam, rng, history))
+        return states[-1]
+
+    whole = both(3)
+    assert whole[-1]["loss"][:4] != whole[-1]["loss"][4:]
+    for stop in ((0, 2), (1, 2), (9, 9)):
+        again = both(3 if stop == (0, 2) else 99, stop)
+        assert again is None or again == whole
+    p = make_problem(np.random.default_rng(3))
+    for k, expected in ((0, "its epochs before it is 0, expected 8"), (1, "is 4, expected 0")):
+        given = History(loss=[1.0] * 8) if k == 0 else None
+        with pytest.raises(ValueError, match=expected):
+            run(p, history=given, optimizer=Adam(0.1 if k == 0 else 0.02),
+                checkpoint=tmp_path / f"{k}.npz", resume=True)  # fmt: skip
 
 
 # ---------------------------------------------------------------- exact resumption
@@ -297,6 +476,7 @@ def outcome(model, optimizer, rng, history):
     [
         {},
         {"clip_norm": 0.5, "batch_size": 2, "truncate": 2},
+        {"clip_value": 0.1, "batch_size": 3, "validation": held_out(), "metrics": ["accuracy"]},
         {"validation": held_out(), "patience": 3, "batch_size": 2},
     ],
 )
@@ -356,6 +536,50 @@ def test_a_run_stopped_by_an_interrupt_resumes_exactly(tmp_path, monkeypatch):
     assert outcome(p.model, optimizer, rng, history) == whole
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"optimizer": SGD(0.2)}, "its learning_rate is 0.1, expected 0.2 as in this run"),
+        ({"optimizer": SGD(schedules.Step(0.1, 3))}, r"is 0.1, expected Step\(rate=0.1, every=3"),
+        ({"optimizer": RMSprop(0.1)}, "its optimizer is SGD, expected RMSprop"),
+        ({"batch_size": 3}, "its batch_size is 2, expected 3"),
+        ({"clip_norm": 1.0}, "its clip_norm is None, expected 1.0"),
+        ({"clip_value": 1.0}, "its clip_value is None, expected 1.0"),
+        ({"truncate": 2}, "its truncate is None, expected 2"),
+        ({"H": 5}, "its layer is RNN with hidden_size 4, expected hidden_size 5"),
+        ({"layer": "LSTM"}, "its layer is RNN, expected LSTM"),
+    ],
+)
+def test_a_resume_that_differs_says_so_and_changes_nothing(tmp_path, given, message):
+    path = tmp_path / "c.npz"
+    run(make_problem(np.random.default_rng(3)), checkpoint=path, batch_size=2)
+    shape = {name: given[name] for name in ("H", "layer") if name in given}
+    given = {name: value for name, value in given.items() if name not in shape}
+    p, rng = make_problem(np.random.default_rng(4), **shape), np.random.default_rng(0)
+    before, state = weights(p.model), rng.bit_generator.state
+    options = {"batch_size": 2, "epochs": 3, "rng": rng, **given}
+    with pytest.raises(ValueError, match=rf"c\.npz does not fit: .*{message}"):
+        run(p, checkpoint=path, resume=True, **options)
+    assert_same(p.model, before)
+    assert rng.bit_generator.state == state
+
+
+def test_the_settings_of_an_optimizer_of_ones_own_are_compared_too(tmp_path):
+    class Damped(SGD):
+        def __init__(self, learning_rate, damping):
+            super().__init__(learning_rate)
+            self.damping = damping
+
+        def update(self, dW, memory):
+            return self.damping * self.rate * dW
+
+    path, p = tmp_path / "c.npz", make_problem(np.random.default_rng(3))
+    run(p, checkpoint=path, optimizer=Damped(0.1, 0.5))
+    with pytest.raises(ValueError, match=r"its damping is 0.5, expected 0.6"):
+        run(p, checkpoint=path, optimizer=Damped(0.1, 0.6), resume=True)
+    run(p, checkpoint=path, optimizer=Damped(0.1, 0.5), resume=True, epochs=2)
+
+
 def test_resume_starts_afresh_without_a_file(rng, tmp_path):
     history = run(make_problem(rng), epochs=2, checkpoint=tmp_path / "c.npz", resume=True)
     assert history.epochs == 2
@@ -368,11 +592,12 @@ def test_patience_may_begin_with_a_resumed_run(tmp_path):
     p, path = make_problem(np.random.default_rng(3)), tmp_path / "c.npz"
     run(p, epochs=5, checkpoint=path)
     history = run(p, epochs=7, checkpoint=path, resume=True, validation=held_out(), patience=2)
-    assert (history.epochs, len(history.validation_loss)) == (7, 2)
-    assert p.model.loss(**held_out()) == min(history.validation_loss)
+    assert history.epochs == 7
+    assert np.isnan(history.validation_loss).tolist() == [True] * 5 + [False] * 2
+    assert p.model.loss(**held_out()) == np.nanmin(history.validation_loss)
     # The epochs without validation are no epochs of waiting, and the best epoch is counted in all.
     still = {"optimizer": SGD(1e-300), "checkpoint": path, "resume": True}
-    run(p, epochs=5, checkpoint=path)
+    run(p, epochs=5, checkpoint=path, optimizer=SGD(1e-300))
     history = run(p, epochs=50, **still, validation=held_out(), patience=2)
     assert (history.best_epoch, history.epochs) == (6, 8)
     # Nothing left to do and no best weights yet: the weights stay.
@@ -482,7 +707,7 @@ def test_an_infinite_gradient_at_a_saturated_neuron_stops_the_run(rng):
     ("clip_norm", "reason", "advice"),
     [
         (None, "the gradient norm is nan", "or clip the gradient: clip_norm=1.0"),
-        (1.0, "W_xh, W_hh, b_h is not finite", "or a smaller clip_norm (now 1)"),
+        (1.0, "the gradient norm is nan in W_xh, W_hh", "or a smaller clip_norm (now 1)"),
     ],
 )
 def test_a_gradient_that_explodes_in_an_lstm_stops_the_run(rng, clip_norm, reason, advice):
@@ -569,6 +794,10 @@ LATE_NAN = np.where(EARLY[..., None], np.ones(2), np.nan)
         ),
         ({"validation": {**held_out(), "y": 0}}, ValueError, "validation has .*'y'.*, expected x"),
         ({"validation": (0, 1)}, TypeError, "validation is a tuple, expected a mapping"),
+        ({"clip_value": -1}, ValueError, "clip_value is -1, expected a finite number above 0"),
+        ({"clip_value": 1, "clip_norm": 1}, ValueError, "clip_value is 1, expected None beside"),
+        ({"on_epoch": 3}, TypeError, "on_epoch is 3, expected a function of"),
+        ({"history": []}, TypeError, r"history is \[\], expected a History"),
         ({"resume": True}, ValueError, "resume needs the path of a checkpoint"),
         ({"checkpoint": "no/such/folder/c.npz"}, ValueError, "expected a file in a folder that"),
         ({"checkpoint": "."}, ValueError, "checkpoint is .*, expected a file"),
@@ -597,11 +826,80 @@ def test_weights_that_are_not_finite_at_the_start_are_refused(rng):
         run(p)
 
 
+@pytest.mark.parametrize("moment", ["savez", "replace"])
+def test_a_checkpoint_that_cannot_be_written_leaves_model_and_history(
+    rng, tmp_path, monkeypatch, moment
+):
+    p, twin, path = make_problem(rng), make_problem(np.random.default_rng(7)), tmp_path / "c.npz"
+    run(twin, epochs=2)
+    home, calls = (np if moment == "savez" else os), []
+    before = getattr(home, moment)
+
+    def fail(*arguments, **named):
+        calls.append(0)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        return before(*arguments, **named)
+
+    monkeypatch.setattr(home, moment, fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        run(p, epochs=9, checkpoint=path)
+    assert caught.value.history.epochs == 2
+    assert_same(p.model, weights(twin.model))
+    assert os.listdir(tmp_path) == ["c.npz"]  # that of the first epoch, whole
+    assert load_checkpoint(path, make_problem(rng).model)[0].epochs == 1
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_an_epoch(rng, tmp_path, monkeypatch):
+    p, path = make_problem(rng), tmp_path / "c.npz"
+    before = weights(p.model)
+
+    def denied(name, mode="r", *rest, original=open):
+        if "w" in mode:
+            raise PermissionError("Read-only file system")
+        return original(name, mode, *rest)
+
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(ValueError, match=r"checkpoint is .*c.npz, expected a file in a folder that "
+                       r"can be written \(Read-only file system\)"):  # fmt: skip
+        run(p, checkpoint=path)
+    assert_same(p.model, before)
+    assert os.listdir(tmp_path) == []
+
+
+def test_weights_that_cannot_be_written_are_named_before_training(rng):
+    """As in a worker of joblib, which maps large arrays into memory to be read only."""
+    p = make_problem(rng)
+    for W, name in ((p.model.layer._W, "W_xh"), (p.model.readout.params["W_hy"], "W_hy")):
+        W.flags.writeable = False
+        with pytest.raises(ValueError, match=f"{name} is read-only"):
+            run(p)
+        W.flags.writeable = True
+
+
+def test_numpys_error_settings_change_nothing():
+    """In float32, products of small numbers fall below the smallest one: that is no error."""
+
+    def train():
+        p = make_problem(np.random.default_rng(3), T=200, dtype=np.float32, loss="squared_error")
+        p.model.params["W_hh"][...] *= 0.1
+        rng, adam = np.random.default_rng(0), Adam(1e-3)
+        history = run(p, epochs=3, rng=rng, optimizer=adam, clip_norm=1.0, validation=p.data)
+        return outcome(p.model, adam, rng, history)
+
+    usual = train()
+    for setting in ("raise", "ignore"):
+        with np.errstate(all=setting):
+            assert train() == usual
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        np.float32(1e-30) * np.float32(1e-30)  # what happens inside, unprotected
+
+
 def test_a_damaged_checkpoint_is_refused_before_training(rng, tmp_path):
     p, path = make_problem(rng), tmp_path / "c.npz"
     path.write_bytes(b"PK\x03\x04 not much of a checkpoint")
     before = weights(p.model)
-    with pytest.raises(ValueError, match="is not a whole rnncourse checkpoint"):
+    with pytest.raises(ValueError, match="is not a whole file of rnncourse"):
         run(p, checkpoint=path, resume=True)
     assert_same(p.model, before)
 

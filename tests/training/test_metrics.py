@@ -79,7 +79,7 @@ def test_metrics_of_real_targets(rng):
         ({"a": 3}, TypeError, r"metrics has 3, expected a function of \(y, targets\)"),
         ([lambda y, t: 0.0], ValueError, "which has no name, expected a mapping"),
         ([functools.partial(how_many)], ValueError, "which has no name, expected a mapping"),
-        (["accuracy", "accuracy"], ValueError, "accuracy, accuracy, expected no name twice"),
+        (["accuracy", "accuracy"], ValueError, "'accuracy', 'accuracy'.*expected no name twice"),
     ],
 )
 def test_metrics_that_are_none(rng, given, error, message):

@@ -256,7 +256,7 @@ def test_a_run_on_a_stream_may_diverge():
         ({"lengths": [5, 5, 5]}, "lengths is given, expected None beside a stream"),
         ({"mask": [True]}, "mask is given, expected None beside a stream"),
         ({"updates": 0}, "updates is 0, expected at least 1"),
-        ({"targets": targets}, "x has"),
+        ({"targets": targets}, "x is not a regular array"),
     ],
 )
 def test_options_that_do_not_go_with_a_stream(options, message):
