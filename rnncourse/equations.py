@@ -4,9 +4,9 @@ One sequence, one step, no batch.
 
 Vectors are 1-D arrays and stand for the columns of the text: ``W @ h`` is W h, ``W.T @ d`` is
 Wᵀ d and ``np.outer(d, h)`` is d hᵀ. Sizes: D input, H hidden, O output. Each function names the
-label of its equation in the book. The functions do not check their arguments, so that each one
-reads like the line above it in the chapter; the layers in `rnncourse.layers.rnn`,
-`rnncourse.layers.lstm` and `rnncourse.layers.readout` do.
+label of its equation in the book. The functions take arrays of floats, or of complex numbers where
+the equation is analytic. They do not check their arguments, so that each one reads like the line
+above it in the chapter; `rnncourse.bptt` and the layers, which compute the same, do.
 """
 
 import functools
@@ -375,3 +375,11 @@ def gru_from_next(
     """eq-gru-before: z ⊙ δ^h + W_hh,rᵀ δ^{a_r} + W_hh,zᵀ δ^{a_z} + r ⊙ δ^s, t + 1; (H,)."""
     from_gates = np.sum([W_hh[q].T @ delta_a_next[q] for q in "rz"], axis=0)
     return z_next * delta_h_next + from_gates + r_next * delta_s_next
+
+
+# ---------------------------------------------------------------- small numbers
+# Underflow is no error in any equation, whatever `numpy.seterr` says.
+
+for _name, _function in list(globals().items()):
+    if getattr(_function, "__module__", None) == __name__:
+        globals()[_name] = np.errstate(all="ignore")(_function)

@@ -21,7 +21,13 @@ import numpy as np
 from .layers.bidirectional import Bidirectional
 from .layers.layer import Layer, require_layer
 from .layers.stack import Stack
-from .validation import Array, copy_params, fitting_params, real_array
+from .validation import (
+    Array,
+    copy_params,
+    fitting_params,
+    real_array,
+    require_writable,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +66,7 @@ class _Part:
             n = slice(2 * self.layer.hidden_size, None)
             own["b_hh_n"] = b_hh[n].copy()
             b_hh[n] = 0
-        with np.errstate(over="ignore"):  # a sum that overflows is reported below as infinity
+        with np.errstate(all="ignore"):  # a sum that overflows is reported below as infinity
             own["b_h"] = b_ih + b_hh
         return fitting_params(self.layer.params, own)
 
@@ -86,27 +92,32 @@ def load_torch_state(layer: Layer, state: Mapping[str, Any]) -> None:
         the place of the first H; for the layers of a stack l0, l1, … from the bottom up; for what
         reads from the end l0_reverse. All biases may be left out together (``bias=False``). For an
         embedding weight (V, D). A state dict does not tell an RNN's nonlinearity: it must be tanh,
-        PyTorch's default.
+        PyTorch's default. Tensors may require a gradient, lie on a GPU, and be of any floating
+        dtype, also bfloat16.
 
     Raises
     ------
     TypeError, ValueError
-        Weights of another kind of module; names or shapes that do not fit; NaN or infinity; a layer
-        without a counterpart. `layer` is then unchanged.
+        Weights of another kind of module, or of a whole model, with a prefix; names or shapes that
+        do not fit; NaN or infinity; a tensor without data, sparse or quantized; a layer that is
+        read-only or has no counterpart. `layer` is then unchanged.
     """
     if not isinstance(state, Mapping):
         raise TypeError(
             f"state is a {type(state).__name__}, expected the mapping state_dict() gives"
         )
-    arrays = {n: v.detach().cpu() if hasattr(v, "detach") else v for n, v in state.items()}
+    if other := [name for name in state if not isinstance(name, str)]:
+        raise TypeError(f"state has the name {other[0]!r}, expected text such as 'weight_hh_l0'")
     if _is_embedding(layer):
         _require_kind(state, "Embedding")
         table = layer.params["table"]
-        values = {"table": real_array("weight", arrays["weight"], table.shape, layer.dtype)}
+        weight = _read("weight", state["weight"])
+        values = {"table": real_array("weight", weight, table.shape, layer.dtype)}
         copy_params(layer.params, values)
         return
     parts = _parts(layer)
-    _require_kind(state, parts[0].kind)
+    for part in parts:
+        _require_kind(state, part.kind, part.suffix)
     shapes = {name: shape for part in parts for name, shape in part.shapes.items()}
     weights = {name for name in shapes if name.startswith("weight")}
     if set(state) not in (weights, set(shapes)):
@@ -116,7 +127,8 @@ def load_torch_state(layer: Layer, state: Mapping[str, Any]) -> None:
             f"state has {sorted(state)}, expected {sorted(shapes)}: "
             f"{layers} layer{'s' * (layers > 1)}, {directions}"
         )
-    checked = {n: real_array(n, a, shapes[n], layer.dtype) for n, a in arrays.items()}
+    checked = {n: real_array(n, _read(n, a), shapes[n], layer.dtype) for n, a in state.items()}
+    require_writable(layer.params)
     values_of_parts = [part.from_torch(checked) for part in parts]
     for part, values in zip(parts, values_of_parts, strict=True):
         copy_params(part.layer.params, values)
@@ -196,19 +208,55 @@ def _parts(layer: Layer) -> list[_Part]:
     return parts
 
 
-def _require_kind(state: Mapping[str, Any], expected: str) -> None:
-    """Raise ``ValueError`` if a state dict is plainly of another kind of module."""
+def _read(name: str, value: Any) -> Any:
+    """Return a PyTorch tensor as an array, what NumPy has no dtype for as float32."""
+    if not hasattr(value, "detach"):
+        return value
+    try:
+        tensor = value.detach().cpu()
+        short = tensor.is_floating_point() and tensor.element_size() < 4
+        return (tensor.float() if short else tensor).numpy()
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(
+            f"{name} cannot be read ({error}), expected a dense tensor of real numbers"
+        ) from error
+
+
+def _require_kind(state: Mapping[str, Any], expected: str, suffix: str = "_l0") -> None:
+    """Raise ``ValueError`` if a state dict is plainly of another kind of module, or of a model that
+    holds the module as one of its parts.
+    """
+    prefixes = dict.fromkeys(name.rpartition(".")[0] for name in state)
+    if any(prefixes):
+        own = {p: {n: a for n, a in state.items() if n.rpartition(".")[0] == p} for p in prefixes}
+        parts = {p: _kind({n.rpartition(".")[2]: a for n, a in own[p].items()}) for p in prefixes}
+        found = [f"{kind} under {p + '.'!r}" for p, kind in parts.items() if p and kind]
+        fitting = [f"{p}." for p, kind in parts.items() if kind == f"a torch.nn.{expected}"]
+        strip = ""
+        if fitting:
+            strip = (
+                f": strip the prefix, {{n.removeprefix({fitting[0]!r}): a for n, a in "
+                f"state.items() if n.startswith({fitting[0]!r})}}"
+            )
+        raise ValueError(
+            f"state is of a whole model, with {', '.join(found) or 'no module that we know'}, "
+            f"expected that of a torch.nn.{expected} alone{strip}"
+        )
+    given = _kind(state, suffix)
+    if expected == "Embedding" and set(state) != {"weight"}:
+        given = given or "another module"
+    if given not in (None, f"a torch.nn.{expected}"):
+        raise ValueError(f"state is of {given}, expected that of a torch.nn.{expected}")
+
+
+def _kind(state: Mapping[str, Any], suffix: str = "_l0") -> str | None:
+    """Return of what module a state dict is, as far as its names and shapes tell."""
     if any(name.startswith("weight_hr") for name in state):
-        given = "an LSTM with projections"
-    elif "weight_hh_l0" in state:
-        shape = np.shape(state["weight_hh_l0"])
-        blocks = shape[0] // shape[1] if len(shape) == 2 and shape[1] else 0
-        whole = blocks in KIND_BY_BLOCKS and shape[0] == blocks * shape[1]
-        given = KIND_BY_BLOCKS[blocks] if whole else expected
-    elif set(state) == {"weight"}:
-        given = "Embedding"
-    else:
-        given = expected if expected != "Embedding" else "another module"
-    if given != expected:
-        article = "" if given.startswith(("an", "a ")) else "a torch.nn."
-        raise ValueError(f"state is of {article}{given}, expected that of a torch.nn.{expected}")
+        return "an LSTM with projections"
+    if set(state) == {"weight"}:
+        return "a torch.nn.Embedding"
+    for end, cell in ((suffix, ""), ("", "Cell")):
+        match np.shape(state.get(f"weight_hh{end}", ())):
+            case (R, H) if H and R % H == 0 and R // H in KIND_BY_BLOCKS:
+                return f"a torch.nn.{KIND_BY_BLOCKS[R // H]}{cell}"
+    return None

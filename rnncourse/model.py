@@ -294,6 +294,7 @@ class Model(Generic[L]):
         """
         return self.run(x, state=state, lengths=lengths, steps=steps)[0]
 
+    @np.errstate(all="ignore")
     def run(
         self,
         x: ArrayLike,
@@ -311,6 +312,7 @@ class Model(Generic[L]):
         h, state_T = call.run(self.layer, self._inputs(x, steps), state, lengths)
         return self.readout.forward(self._read_at(h, lengths)), state_T
 
+    @np.errstate(all="ignore")
     def loss(
         self,
         x: ArrayLike,
@@ -325,6 +327,7 @@ class Model(Generic[L]):
         h, _ = call.run(self.layer, x, state, lengths)
         return self._read(h, targets, lengths, mask)[0]
 
+    @np.errstate(all="ignore")
     def loss_and_gradients(
         self,
         x: ArrayLike,
@@ -369,6 +372,7 @@ class Model(Generic[L]):
             dx = dx[0]
         return LossAndGradients(E, {**layer_grads, **grads}, dx, dstate_0, state_T)
 
+    @np.errstate(all="ignore")
     def layer_signals(
         self,
         x: ArrayLike,
@@ -410,6 +414,7 @@ class Model(Generic[L]):
             signals = sequences(inputs, lengths, D, dtype)[0].copy()
         return signals, self._read_back(dy, h, read, lengths)[0]
 
+    @np.errstate(all="ignore")
     def generate(
         self,
         x: ArrayLike,

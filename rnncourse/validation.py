@@ -1,6 +1,11 @@
-"""Checks on arguments. Every error names the argument, what was given and what was expected."""
+"""Checks on arguments. Every error names the argument, what was given and what was expected.
 
-from collections.abc import Mapping
+What is not finite is found by these checks, and underflow is no error: a product of many small
+numbers is 0 to rounding. So the public functions of the package that compute anything are marked
+``@np.errstate(all="ignore")``: they do the same whatever `numpy.seterr` says.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -42,15 +47,19 @@ def require_shape(name: str, array: NDArray, expected: tuple[int | str, ...]) ->
 def require_finite(name: str, array: NDArray) -> None:
     """Raise `NotFiniteError` if `array` holds NaN or infinity; say how many and where first."""
     # One cheap sum decides almost always: a NaN or an infinity anywhere makes it non-finite.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         if np.isfinite(array.sum()):
             return
-    bad = ~np.isfinite(array)
+    refuse(name, "NaN or infinity", ~np.isfinite(array), "finite numbers")
+
+
+def refuse(name: str, what: str, bad: NDArray[np.bool_], expected: str) -> None:
+    """Raise `NotFiniteError` if any entry is bad; say how many are and where the first is."""
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise NotFiniteError(
-            f"{name} contains NaN or infinity: {int(bad.sum())} of {array.size} entries, "
-            f"the first at index {first}; expected finite numbers"
+            f"{name} contains {what}: {int(bad.sum())} of {bad.size} entries, "
+            f"the first at index {first}; expected {expected}"
         )
 
 
@@ -59,7 +68,7 @@ def has_form(value: object, shape: tuple[int, ...], dtype: np.dtype) -> bool:
     whether it is finite is left to check.
     """
     return (
-        isinstance(value, np.ndarray)
+        type(value) is np.ndarray  # a masked array has to be looked at
         and value.shape == shape
         and value.dtype == dtype
         and value.size > 0
@@ -72,9 +81,9 @@ def real_array(
     """Return `value` as a finite array of the given shape and floating dtype.
 
     Integers and floats of any width are converted. Anything else (bool, complex, text, objects)
-    raises ``TypeError``; a wrong shape, NaN or infinity raises ``ValueError``.
+    raises ``TypeError``; a wrong shape, NaN, infinity or a masked entry raises ``ValueError``.
     """
-    with np.errstate(over="ignore"):  # too large for float32: reported below as infinity
+    with np.errstate(all="ignore"):  # too large for float32: reported below as infinity
         array = numeric(name, value, "iuf", "real numbers").astype(dtype, copy=False)
     require_shape(name, array, shape)
     require_finite(name, array)
@@ -104,15 +113,63 @@ def boolean_array(name: str, value: ArrayLike, shape: tuple[int | str, ...]) -> 
     return array
 
 
+def float_array(name: str, value: ArrayLike) -> Array:
+    """Return `value` as floats: float32 and float64 as they are, other real numbers as float64."""
+    array = numeric(name, value, "iuf", "real numbers")
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
 def numeric(name: str, value: ArrayLike, kinds: str, expected: str) -> NDArray:
-    """Return `value` as an array whose dtype is one of `kinds` ("b", "i", "u", "f")."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise TypeError(f"{name} is not a regular array ({error})") from None
+    """Return `value` as an array whose dtype is one of `kinds` ("b", "i", "u", "f", "c").
+
+    Raises
+    ------
+    TypeError
+        Another dtype; rows of different lengths; a tensor that requires a gradient, which would be
+        lost, or that NumPy cannot read.
+    ValueError
+        A masked entry: a mask of NumPy's would be lost. A masked array with nothing masked passes.
+    """
+    array = value if type(value) is np.ndarray else _read(name, value, expected)
     if array.dtype.kind not in kinds:
         raise TypeError(f"{name} has dtype {array.dtype}, expected {expected}")
     return array
+
+
+def _read(name: str, value: ArrayLike, expected: str) -> NDArray:
+    masked = 0
+    for part in _parts(value):
+        if isinstance(part, np.ma.MaskedArray):
+            masked += int(np.count_nonzero(np.ma.getmaskarray(part)))
+        elif getattr(part, "requires_grad", False):
+            raise TypeError(
+                f"{name} requires a gradient, which would be lost, expected {expected}: "
+                f"{name}.detach().numpy()"
+            )
+    if masked:
+        raise ValueError(
+            f"{name} has {masked} masked {'entries' if masked > 1 else 'entry'}, expected "
+            f"{expected} throughout: say with mask= which predictions count, with lengths= where "
+            "sequences end"
+        )
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise TypeError(f"{name} is not a regular array ({error})") from None
+    except (TypeError, RuntimeError) as error:  # a tensor on a GPU, of bfloat16, without data
+        raise TypeError(
+            f"{name} cannot be read by NumPy ({error}), expected {expected}; of a PyTorch tensor: "
+            f"{name}.detach().cpu().float().numpy()"
+        ) from error
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield `value`, or what a list holds at any depth, but for Python's numbers."""
+    for part in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(part, list | tuple):
+            yield from _parts(part)
+        elif not isinstance(part, int | float):
+            yield part
 
 
 def float_dtype(dtype: DTypeLike) -> np.dtype:
@@ -227,8 +284,27 @@ def require_trace(trace: Any, kind: type[Any], W: Array) -> None:
         )
 
 
+def require_mapping(name: str, value: Any) -> None:
+    """Raise ``TypeError`` unless `value` maps names to arrays."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is a {type(value).__name__}, expected a mapping of named arrays")
+
+
+def require_writable(params: Params) -> None:
+    """Raise ``ValueError`` if a parameter is read-only, as those are that joblib has mapped from a
+    file to share them among its workers.
+    """
+    for name, W in params.items():
+        if not W.flags.writeable:
+            raise ValueError(
+                f"{name} is read-only, as large arrays are that joblib gives to its workers, "
+                "expected a writable array; copy the model: copy.deepcopy(model) can be written"
+            )
+
+
 def fitting_params(params: Params, values: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """Return `values` as arrays after checking that they could replace `params`."""
+    require_mapping("values", values)
     if set(values) != set(params):
         raise ValueError(f"parameters given are {sorted(values)}, expected {sorted(params)}")
     return {n: real_array(n, values[n], params[n].shape, params[n].dtype) for n in params}
@@ -243,5 +319,6 @@ def require_writable(params: Params) -> None:
 
 def copy_params(params: Params, values: Mapping[str, ArrayLike]) -> None:
     """Copy `values` into `params`, all or none: nothing is written unless every one fits."""
+    require_writable(params)
     for name, value in fitting_params(params, values).items():
         params[name][...] = value

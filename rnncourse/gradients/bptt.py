@@ -21,6 +21,8 @@ from ..validation import (
     Array,
     real_array,
     require_choice,
+    require_finite,
+    require_mapping,
     require_size,
     whole_numbers,
 )
@@ -32,6 +34,7 @@ ERRORS: dict[str, tuple[Callable[..., float], Callable[..., Array]]] = {
 }
 
 
+@np.errstate(all="ignore")
 def forward(
     params: Mapping[str, Array], x: ArrayLike, h0: ArrayLike | None = None
 ) -> tuple[Array, Array]:
@@ -52,7 +55,8 @@ def forward(
     Raises
     ------
     TypeError, ValueError
-        A missing parameter, a wrong shape or dtype, NaN or infinity.
+        A missing parameter, a wrong shape or dtype, NaN or infinity; numbers so large that a state
+        or an output overflows.
     """
     W_xh, W_hh, b_h, W_hy, b_y = _parameters(params)
     H, D = W_xh.shape
@@ -61,9 +65,12 @@ def forward(
     for x_t in x:
         h.append(eq.hidden_state(x_t, h[-1], W_xh, W_hh, b_h))
     y = [eq.output(h_t, W_hy, b_y) for h_t in h[1:]]
+    require_finite("h (inputs or weights are too large)", np.array(h))
+    require_finite("y (states or weights are too large)", np.array(y))
     return np.array(h), np.array(y)
 
 
+@np.errstate(all="ignore")
 def bptt(
     params: Mapping[str, Array],
     x: ArrayLike,
@@ -84,12 +91,19 @@ def bptt(
     -------
     E : float, the sum of the errors over the steps
     grads : dict of dE/dW in the shapes of `params`, and dE/dh_0 under the name "h0"
+        What is too large for float64 is infinite or NaN, which `global_norm` shows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `forward`; targets that do not fit the loss.
     """
     x = real_array("x", x, ("T", "D"), np.float64)
     T = len(x)
     return truncated_bptt(params, x, targets, every=T, back=T, h0=h0, loss=loss)
 
 
+@np.errstate(all="ignore")
 def truncated_bptt(
     params: Mapping[str, Array],
     x: ArrayLike,
@@ -127,14 +141,15 @@ def truncated_bptt(
     if require_size("back", back) < require_size("every", every):
         raise ValueError(f"back is {back}, expected at least every = {every}")
     error, delta_error = ERRORS[require_choice("loss", loss, tuple(ERRORS))]
-    _, W_hh, b_h, W_hy, _ = _parameters(params)
+    weights = _parameters(params)
+    _, W_hh, b_h, W_hy, _ = weights
     h, y = forward(params, x, h0)
     x = np.asarray(x, np.float64)
     T, O = y.shape
     d = _targets(targets, T, O, loss)
 
     E = sum((error(y[t - 1], d[t - 1]) for t in range(1, T + 1)), start=0.0)
-    grads: dict[str, Array] = {n: np.zeros_like(params[n], np.float64) for n in WEIGHTS}
+    grads: dict[str, Array] = {n: np.zeros_like(W) for n, W in zip(WEIGHTS, weights, strict=True)}
     grads["h0"] = np.zeros_like(h[0])
     for start in range(0, T, every):
         end = min(start + every, T)  # the errors of steps start + 1 … end
@@ -179,6 +194,7 @@ class Path:
     immediate: Array
 
     @property
+    @np.errstate(all="ignore")
     def carried(self) -> Array:
         """The row ∂E_m/∂h_k along this path, ∂E_m/∂h_m · J_m ⋯ J_{k+1}; (H,)."""
         row = self.error_gradient
@@ -187,11 +203,13 @@ class Path:
         return row
 
     @property
+    @np.errstate(all="ignore")
     def value(self) -> Array:
         """The path's term of ∂E_m/∂W, in the shape of W."""
         return np.tensordot(self.carried, self.immediate, axes=1)
 
 
+@np.errstate(all="ignore")
 def paths(
     weight: str,
     error_step: int,
@@ -246,7 +264,8 @@ def paths(
 
 
 def _parameters(params: Mapping[str, Array]) -> tuple[Array, Array, Array, Array, Array]:
-    """Return W_xh, W_hh, b_h, W_hy, b_y in float64 after checking that they fit together."""
+    """Return the parameters, in the order of `WEIGHTS`, in float64 if they fit together."""
+    require_mapping("params", params)
     missing = [name for name in WEIGHTS if name not in params]
     if missing:
         raise ValueError(f"params lacks {', '.join(missing)}, expected {', '.join(WEIGHTS)}")

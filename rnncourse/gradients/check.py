@@ -4,8 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..validation import Array, Params, require_positive, require_rng, require_shape, require_size
+from ..validation import (
+    Array,
+    Params,
+    float_array,
+    numeric,
+    require_mapping,
+    require_positive,
+    require_rng,
+    require_shape,
+    require_size,
+    require_writable,
+)
+
+SMALLEST_SQUARES = 1e-280  # below it a sum of squares has lost digits, or all, to underflow
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ class GradientReport:
     __repr__ = __str__
 
 
+@np.errstate(all="ignore")
 def check_gradients(
     loss: Callable[[], float],
     params: Params,
@@ -84,7 +99,7 @@ def check_gradients(
     params : mapping of float64 arrays
         Each entry is moved by ±ε in place and put back.
     grads : mapping of arrays
-        The gradients to check, with the names and shapes of `params`.
+        The gradients to check, with the names and shapes of `params`. NaN counts as wrong.
     epsilon : float
         ε. The error of the difference is of order ε² from the curve and 10⁻¹⁶/ε from rounding;
         10⁻⁵ balances the two.
@@ -96,18 +111,28 @@ def check_gradients(
     Raises
     ------
     TypeError
-        A parameter that is not float64: in float32 rounding drowns the difference.
+        A parameter that is not a float64 array: in float32 rounding drowns the difference. A
+        gradient that is no real numbers; a loss that is no real number.
     ValueError
-        Names or shapes of `grads` that differ from those of `params`.
+        Names or shapes of `grads` that differ from those of `params`; a parameter that is
+        read-only; a masked entry.
     """
     require_positive("epsilon", epsilon)
+    require_positive("floor", floor)
+    require_mapping("params", params)
+    require_mapping("grads", grads)
     if not params or set(grads) != set(params):
         raise ValueError(f"grads has {sorted(grads)}, expected {sorted(params) or 'parameters'}")
     errors, worst = {}, {}
     for name, W in params.items():
+        if not isinstance(W, np.ndarray):
+            raise TypeError(f"{name} is a {type(W).__name__}, expected an array to move entries of")
         if W.dtype != np.float64:
             raise TypeError(f"{name} has dtype {W.dtype}, expected float64 for finite differences")
-        require_shape(f"the gradient of {name}", grads[name], W.shape)
+        numeric(name, W, "f", "real numbers")
+        require_writable({name: W})
+        dW = numeric(f"the gradient of {name}", grads[name], "iuf", "real numbers")
+        require_shape(f"the gradient of {name}", dW, W.shape)
         entries = list(np.ndindex(W.shape))
         if max_entries is not None and require_size("max_entries", max_entries) < len(entries):
             if rng is None:
@@ -115,8 +140,7 @@ def check_gradients(
             chosen = require_rng(rng).choice(len(entries), max_entries, replace=False)
             entries = [entries[i] for i in sorted(chosen)]
         found = [
-            Entry(name, i, float(grads[name][i]), _central_difference(loss, W, i, epsilon))
-            for i in entries
+            Entry(name, i, float(dW[i]), _central_difference(loss, W, i, epsilon)) for i in entries
         ]
         off = np.array([abs(e.analytic - e.numeric) for e in found])
         size = max(max(abs(e.analytic), abs(e.numeric)) for e in found)
@@ -133,28 +157,54 @@ def _central_difference(
     here = W[index]
     try:
         W[index] = here + epsilon
-        above = float(loss())
+        above = _value(loss)
         W[index] = here - epsilon
-        below = float(loss())
+        below = _value(loss)
     finally:
         W[index] = here
     return (above - below) / (2 * epsilon)
 
 
-def global_norm(grads: Mapping[str, Array]) -> float:
+def _value(loss: Callable[[], float]) -> float:
+    E = numeric("what loss() returns", loss(), "iuf", "a real number")
+    require_shape("what loss() returns", E, ())
+    return float(E)
+
+
+@np.errstate(all="ignore")
+def global_norm(grads: Mapping[str, ArrayLike]) -> float:
     """Euclidean length of all gradients taken as one vector: the root of their sum of squares.
 
-    Summed in float64, so that large float32 gradients do not overflow.
+    Summed in float64, and to full precision even where the squares are too large or too small for
+    it.
 
     Parameters
     ----------
     grads : mapping of arrays of any shape
+
+    Returns
+    -------
+    float
+        Infinite or NaN if an entry is, or if the length is too large for float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A gradient that is no real numbers; a masked entry.
     """
-    return float(
-        np.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads.values()))
-    )
+    require_mapping("grads", grads)
+    arrays = [float_array(name, g) for name, g in grads.items()]
+    squares = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in arrays)
+    if SMALLEST_SQUARES < squares < np.inf:
+        return float(np.sqrt(squares))
+    largest = float(np.max([np.max(np.abs(g), initial=0) for g in arrays], initial=0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    shares = (np.divide(g, largest, dtype=np.float64) for g in arrays)
+    return largest * float(np.sqrt(sum(float(np.sum(np.square(share))) for share in shares)))
 
 
+@np.errstate(all="ignore")
 def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     """Scale all gradients by one factor, in place, so that their global norm is at most `max_norm`.
 
@@ -175,8 +225,8 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     FloatingPointError
         A gradient with NaN or infinity, for which no scale helps; nothing is changed.
     TypeError, ValueError
-        A gradient that cannot be changed in place, a `max_norm` that is not above 0; nothing is
-        changed.
+        A gradient that cannot be changed in place, or has masked entries; a `max_norm` that is not
+        above 0. Nothing is changed.
     """
     max_norm = require_positive("max_norm", max_norm)
     _require_writeable(grads)
@@ -184,15 +234,20 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     if not np.isfinite(norm):
         names = [n for n, g in grads.items() if not np.isfinite(g).all()]
         raise FloatingPointError(
-            f"the global norm is {norm}: {', '.join(names) or 'the sum of squares'} is not "
+            f"the global norm is {norm}: {', '.join(names) or 'the root of the squares'} is not "
             "finite, expected finite gradients"
         )
     if norm > max_norm:
+        factor = max_norm / norm
         for g in grads.values():
-            g *= max_norm / norm
+            if factor >= np.finfo(g.dtype).tiny:
+                g *= factor
+            else:  # such a factor would have lost digits
+                g[...] = g.astype(np.float64) / norm * max_norm
     return norm
 
 
+@np.errstate(all="ignore")
 def clip_by_value(grads: Mapping[str, Array], limit: float) -> int:
     """Move every gradient entry into −limit … limit, in place.
 
@@ -214,8 +269,8 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> int:
     FloatingPointError
         A gradient with NaN or infinity, which no limit mends; nothing is changed.
     TypeError, ValueError
-        A gradient that cannot be changed in place, a `limit` that is not above 0; nothing is
-        changed.
+        A gradient that cannot be changed in place, or has masked entries; a `limit` that is not
+        above 0. Nothing is changed.
     """
     limit = require_positive("limit", limit)
     _require_writeable(grads)
@@ -228,9 +283,11 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> int:
 
 
 def _require_writeable(grads: Mapping[str, Array]) -> None:
+    require_mapping("grads", grads)
     for name, g in grads.items():
         if not isinstance(g, np.ndarray) or g.dtype.kind != "f":
             kind = g.dtype if isinstance(g, np.ndarray) else type(g).__name__
             raise TypeError(f"{name} is {kind}, expected a float array to change in place")
+        numeric(name, g, "f", "real numbers")
         if not g.flags.writeable:
             raise ValueError(f"{name} is read-only, expected an array to change in place")

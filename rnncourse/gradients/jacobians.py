@@ -14,11 +14,21 @@ from numpy.typing import ArrayLike
 from ..layers import layer as call
 from ..layers.layer import Layer
 from ..model import Model
-from ..validation import Array, real_array, require_finite, whole_numbers
+from ..validation import (
+    Array,
+    numeric,
+    real_array,
+    require_finite,
+    require_mapping,
+    require_shape,
+    whole_numbers,
+)
+from .check import global_norm
 
 # ---------------------------------------------------------------- a matrix
 
 
+@np.errstate(all="ignore")
 def singular_values(W: ArrayLike) -> Array:
     """Return the singular values of `W`, largest first: by how much W stretches a vector, at most
     (the first, the spectral norm ‖W‖₂) and at least (the last).
@@ -30,6 +40,7 @@ def singular_values(W: ArrayLike) -> Array:
     return np.linalg.svd(real_array("W", W, ("M", "N"), np.float64), compute_uv=False)
 
 
+@np.errstate(all="ignore")
 def spectral_radius(W: ArrayLike) -> float:
     """Return the largest absolute value of an eigenvalue of `W`: how Wᵏ grows in the long run
     (eq-spectral-radius).
@@ -47,6 +58,7 @@ def spectral_radius(W: ArrayLike) -> float:
 # ---------------------------------------------------------------- the state through time
 
 
+@np.errstate(all="ignore")
 def step_jacobians(layer: Layer, x: ArrayLike, state: Any = None) -> Array:
     """Return the Jacobian of every step, J_t = ∂s_t/∂s_{t-1} (eq-step-jacobian for an RNN).
 
@@ -93,6 +105,7 @@ def step_jacobians(layer: Layer, x: ArrayLike, state: Any = None) -> Array:
     return np.array(jacobians, np.float64)
 
 
+@np.errstate(all="ignore")
 def products(jacobians: ArrayLike) -> Array:
     """Return ∂s_T/∂s_{T-n} = J_T J_{T-1} ⋯ J_{T-n+1} for every lag n (eq-jacobian-product).
 
@@ -114,14 +127,14 @@ def products(jacobians: ArrayLike) -> Array:
     """
     jacobians = _square("jacobians", jacobians)
     P = [np.eye(jacobians.shape[1])]
-    with np.errstate(over="ignore", invalid="ignore"):  # reported below
-        for J in jacobians[::-1]:
-            P.append(P[-1] @ J)
+    for J in jacobians[::-1]:
+        P.append(P[-1] @ J)
     result = np.array(P)
     require_finite("the product of Jacobians, by lag,", result)
     return result
 
 
+@np.errstate(all="ignore")
 def norms_by_lag(
     layer: Layer, x: ArrayLike, state: Any = None, *, part: slice = slice(None)
 ) -> Array:
@@ -153,6 +166,7 @@ def norms_by_lag(
     return np.linalg.norm(P, 2, axis=(1, 2))
 
 
+@np.errstate(all="ignore")
 def bound_by_lag(jacobians: ArrayLike) -> Array:
     """Return ∏ ‖J_t‖₂ over the newest n steps, for every lag n (eq-norm-bound, first
     line).
@@ -175,8 +189,7 @@ def bound_by_lag(jacobians: ArrayLike) -> Array:
         A product too large for float64.
     """
     norms = np.linalg.norm(_square("jacobians", jacobians), 2, axis=(1, 2))
-    with np.errstate(over="ignore", invalid="ignore"):  # reported below
-        result = np.cumprod([1.0, *norms[::-1]])
+    result = np.cumprod([1.0, *norms[::-1]])
     require_finite("the product of norms, by lag,", result)
     return result
 
@@ -184,6 +197,7 @@ def bound_by_lag(jacobians: ArrayLike) -> Array:
 # ---------------------------------------------------------------- the gradient of a loss
 
 
+@np.errstate(all="ignore")
 def gradient_by_step(
     model: Model,
     x: ArrayLike,
@@ -229,7 +243,8 @@ def gradient_by_step(
     return {name: np.array([g[name] for g in terms], np.float64) for name in terms[0]}
 
 
-def norm_by_step(terms: Mapping[str, Array]) -> Array:
+@np.errstate(all="ignore")
+def norm_by_step(terms: Mapping[str, ArrayLike]) -> Array:
     """Return the Euclidean length of each step's term, all parameters as one vector.
 
     Parameters
@@ -240,13 +255,23 @@ def norm_by_step(terms: Mapping[str, Array]) -> Array:
     Returns
     -------
     (T,) float64
+        Infinite or NaN where a term is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No terms, no real numbers, a masked entry, or terms of different numbers of steps.
     """
+    require_mapping("terms", terms)
     if not terms:
         raise ValueError("terms is empty, expected at least one array (T, ...)")
-    squares = [
-        np.square(a, dtype=np.float64).reshape(len(a), -1).sum(axis=1) for a in terms.values()
-    ]
-    return np.sqrt(np.sum(squares, axis=0))
+    arrays = {name: numeric(name, a, "iuf", "real numbers") for name, a in terms.items()}
+    steps: list[int | str] = ["T"]
+    for name, a in arrays.items():
+        require_shape(name, a, (steps[-1], *a.shape[1:]))
+        steps.append(len(a))
+    each = ({n: a[t] for n, a in arrays.items()} for t in range(len(a)))
+    return np.array([global_norm(step) for step in each])
 
 
 # ---------------------------------------------------------------- states as vectors

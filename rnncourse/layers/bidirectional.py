@@ -144,6 +144,7 @@ class Bidirectional:
         call.require_causal(self, "step")
         raise AssertionError("a bidirectional layer is never causal")
 
+    @np.errstate(all="ignore")
     def backward(
         self,
         trace: tuple[Any, Any, Any, Any],

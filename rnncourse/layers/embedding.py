@@ -156,6 +156,7 @@ class Embedding:
             require_finite("table", self._table)
         return vectors, ()
 
+    @np.errstate(all="ignore")
     def backward(
         self, trace: Trace, dh: ArrayLike | None = None, dstate_T: tuple[()] | None = None
     ) -> tuple[None, tuple[()], dict[str, Array]]:

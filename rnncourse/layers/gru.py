@@ -35,7 +35,7 @@ import numpy as np
 from numpy import add, matmul, multiply, subtract, tanh
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..nonlinear import sigmoid
+from ..nonlinear import logistic
 from ..validation import Array, Params, require_choice, require_finite
 from .packed import PackedLayer, PackedTrace, Shapes, add_product, for_products, side_by_side
 
@@ -187,6 +187,7 @@ class GRU(PackedLayer[Array, Trace]):
         """
         return MappingProxyType(self._gate(GATES.index(require_choice("name", name, GATES))))
 
+    @np.errstate(all="ignore")
     def step(self, x_t: ArrayLike, state: Array | None = None) -> tuple[Array, Array]:
         """Compute one step (eq-gru-gates, eq-gru-after or eq-gru-candidate, eq-gru-hidden); see
         `PackedLayer.step`.
@@ -194,16 +195,15 @@ class GRU(PackedLayer[Array, Trace]):
         x_t, h_prev = self._arguments_of_step(x_t, state)
         H, n, after = self.hidden_size, 2 * self.hidden_size, self.reset == "after"
         W_hh, W_xh, b_h = self._W[:, :H], self._W[:, H:-1], self._W[:, -1:]
-        with np.errstate(over="ignore", invalid="ignore"):  # see _require_finite_step
-            from_x = W_xh @ x_t.T + b_h
-            from_h = (W_hh if after else W_hh[:n]) @ h_prev.T
-            a_r_z = from_x[:n] + from_h[:n]
-            r_t, z_t = sigmoid(a_r_z).reshape(2, H, -1)
-            if after:
-                u_t = from_h[n:] + self._b_hh_n[:, None]
-                a_n = from_x[n:] + r_t * u_t
-            else:
-                a_n = from_x[n:] + W_hh[n:] @ (r_t * h_prev.T)
+        from_x = W_xh @ x_t.T + b_h
+        from_h = (W_hh if after else W_hh[:n]) @ h_prev.T
+        a_r_z = from_x[:n] + from_h[:n]
+        r_t, z_t = logistic(a_r_z).reshape(2, H, -1)
+        if after:
+            u_t = from_h[n:] + self._b_hh_n[:, None]
+            a_n = from_x[n:] + r_t * u_t
+        else:
+            a_n = from_x[n:] + W_hh[n:] @ (r_t * h_prev.T)
         for a_t in (a_r_z, a_n):
             self._require_finite_step(a_t.T, {"x_t": x_t, "state": h_prev})
         n_t = np.tanh(a_n)

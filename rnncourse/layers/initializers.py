@@ -9,6 +9,7 @@ import numpy as np
 from ..validation import Array, require_positive, require_rng, require_size
 
 
+@np.errstate(all="ignore")
 def gaussian(size: int, *, gain: float = 1.0, rng: np.random.Generator) -> Array:
     """Independent normal entries with standard deviation gain/√H.
 
@@ -30,6 +31,7 @@ def gaussian(size: int, *, gain: float = 1.0, rng: np.random.Generator) -> Array
     return require_rng(rng).normal(0, require_positive("gain", gain) / np.sqrt(H), (H, H))
 
 
+@np.errstate(all="ignore")
 def orthogonal(size: int, *, gain: float = 1.0, rng: np.random.Generator) -> Array:
     """A random rotation or reflection times `gain`: every singular value is `gain`.
 
@@ -51,6 +53,7 @@ def orthogonal(size: int, *, gain: float = 1.0, rng: np.random.Generator) -> Arr
     return require_positive("gain", gain) * Q * np.sign(np.diag(R))
 
 
+@np.errstate(all="ignore")
 def identity(size: int, *, gain: float = 1.0) -> Array:
     """The identity matrix times `gain`: each unit starts by keeping its own state.
 

@@ -1,7 +1,7 @@
 """What a layer is. `Stack`, `Bidirectional`, `Model` and the rest take anything that meets `Layer`.
 
 They call a layer through the functions below, which say what is wrong when a layer does not keep to
-the protocol, and supply what it may leave out.
+the protocol, supply what it may leave out, and keep `numpy.seterr` from changing what it computes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..validation import Array, Params, float_dtype
+from ..validation import Array, Params, float_dtype, numeric
 
 
 class Layer(Protocol):
@@ -106,6 +106,7 @@ def takes_labels(layer: Layer) -> bool:
     return bool(getattr(layer, "takes_labels", False))
 
 
+@np.errstate(all="ignore")
 def forward(layer: Layer, x: Any, state: Any, lengths: Any) -> tuple[Array, Any, Any]:
     """Call a layer's `forward`, and check what it returns."""
     result = _parts(layer, "forward", layer.forward(x, state, lengths), ("h", "state_T", "trace"))
@@ -113,6 +114,7 @@ def forward(layer: Layer, x: Any, state: Any, lengths: Any) -> tuple[Array, Any,
     return result
 
 
+@np.errstate(all="ignore")
 def run(layer: Layer, x: Any, state: Any, lengths: Any) -> tuple[Array, Any]:
     """Call a layer's `run`, or `forward` if it has none, and check what it returns."""
     if not hasattr(layer, "run"):
@@ -123,15 +125,20 @@ def run(layer: Layer, x: Any, state: Any, lengths: Any) -> tuple[Array, Any]:
 
 
 def step(layer: Layer, x_t: Any, state: Any) -> tuple[Array, Any]:
-    """Call a layer's `step`, or `forward` if it has none, and check what it returns."""
+    """Call a layer's `step`, or `forward` if it has none, and check what it returns.
+
+    It is called often, so whoever calls it sees to NumPy's error settings.
+    """
     if not hasattr(layer, "step"):
-        h, state, _ = forward(layer, np.asarray(x_t)[None], state, None)
+        x_t = numeric("x_t", x_t, "iuf", "real numbers")
+        h, state, _ = forward(layer, x_t[None], state, None)
         return h[0], state
     result = _parts(layer, "step", layer.step(x_t, state), ("h_t", "state"))
     _require_states(layer, "step", result[0], (len(x_t), layer.hidden_size))
     return result
 
 
+@np.errstate(all="ignore")
 def backward(
     layer: Layer, trace: Any, dh: Any, dstate_T: Any = None
 ) -> tuple[Any, Any, Mapping[str, Array]]:

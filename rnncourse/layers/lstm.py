@@ -29,7 +29,7 @@ import numpy as np
 from numpy import add, matmul, multiply, subtract, tanh
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..nonlinear import sigmoid
+from ..nonlinear import logistic
 from ..validation import Array, Params, real_array, require_choice, require_number
 from .packed import PackedLayer, PackedTrace, Shapes, for_products, state_array
 
@@ -175,14 +175,15 @@ class LSTM(PackedLayer[State, Trace]):
         """W_xh (H, D), W_hh (H, H) and b_h (H,) of one gate, "f", "i", "o" or "g", as views."""
         return MappingProxyType(self._gate(GATES.index(require_choice("name", name, GATES))))
 
+    @np.errstate(all="ignore")
     def step(self, x_t: ArrayLike, state: State | None = None) -> tuple[Array, State]:
         """Compute one step (eq-forget … eq-lstm-hidden); see `PackedLayer.step`."""
         x_t, h_prev, c_prev = self._arguments_of_step(x_t, state)
         a_t = self._pre_activations(x_t, h_prev).reshape(len(x_t), 4, -1)
         a_i, a_f, a_g, a_o = a_t.swapaxes(0, 1)
-        c_t = sigmoid(a_f) * c_prev + sigmoid(a_i) * np.tanh(a_g)
+        c_t = logistic(a_f) * c_prev + logistic(a_i) * np.tanh(a_g)
         self._require_finite_step(c_t, {"state's c": c_prev})
-        h_t = sigmoid(a_o) * np.tanh(c_t)
+        h_t = logistic(a_o) * np.tanh(c_t)
         return h_t, (h_t.copy(), c_t)
 
     # ------------------------------------------------------------ forward

@@ -166,6 +166,7 @@ class PackedLayer(Generic[State, Trace]):
 
     # ------------------------------------------------------------ forward
 
+    @np.errstate(all="ignore")
     def forward(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
     ) -> tuple[Array, State, Trace]:
@@ -201,6 +202,7 @@ class PackedLayer(Generic[State, Trace]):
         h, state_T = self._walk(trace, steps, x, start, lengths, inside)
         return h, state_T, trace
 
+    @np.errstate(all="ignore")
     def run(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
     ) -> tuple[Array, State]:
@@ -276,8 +278,7 @@ class PackedLayer(Generic[State, Trace]):
         for begin in range(0, T, len(steps)):
             n = min(len(steps), T - begin)
             trace.columns[:n, H:-1] = x[begin : begin + n].transpose(0, 2, 1)
-            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-                self._forward(trace, steps[:n])
+            self._forward(trace, steps[:n])
             h[begin : begin + n] = trace.states[0][1 : n + 1].transpose(0, 2, 1)
             for part, part_T in zip(trace.states, final, strict=True):
                 if inside is None:
@@ -304,6 +305,7 @@ class PackedLayer(Generic[State, Trace]):
 
     # ------------------------------------------------------------ backward
 
+    @np.errstate(all="ignore")
     def backward(
         self, trace: Trace, dh: ArrayLike | None = None, dstate_T: State | None = None
     ) -> tuple[Array, State, dict[str, Array]]:
@@ -330,6 +332,7 @@ class PackedLayer(Generic[State, Trace]):
             dE/dh_0, and for an LSTM the pair (dE/dh_0, dE/dc_0).
         grads : dict
             The gradient of each parameter, summed over steps and batch, in its parameter's shape.
+            A gradient too large for the dtype is infinite or NaN, which `global_norm` shows.
 
         Raises
         ------
@@ -432,8 +435,7 @@ class PackedLayer(Generic[State, Trace]):
         H = self.hidden_size
         rows = np.ones((len(x_t), self._W.shape[1]), self.dtype)  # [h_{t-1}; x_t; 1]
         rows[:, :H], rows[:, H:-1] = h_prev, x_t
-        with np.errstate(over="ignore", invalid="ignore"):  # see _require_finite_step
-            a_t = np.dot(rows, self._W.T)
+        a_t = np.dot(rows, self._W.T)
         h = "state" if self.parts == 1 else "state's h"
         self._require_finite_step(a_t, {"x_t": x_t, h: h_prev})
         return a_t

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..nonlinear import log_softmax
+from ..nonlinear import log_shares
 from ..validation import (
     Array,
     Params,
@@ -75,14 +75,14 @@ class Readout:
         """Copy `values` (W_hy, b_y) into the layer; nothing changes unless all fit."""
         copy_params(self.params, values)
 
+    @np.errstate(all="ignore")
     def forward(self, h: Any) -> Array:
         """Return y = W_hy h + b_y for hidden states `h` of shape (..., H); y is (..., O)."""
         leading = h.shape[:-1] if isinstance(h, np.ndarray) else ()
         if not has_form(h, (*leading, self.hidden_size), self.dtype):
             h = _vectors("h", h, self.hidden_size, self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # reported below
-            rows = np.dot(h.reshape(-1, self.hidden_size), self._params["W_hy"].T)
-            rows += self._params["b_y"]
+        rows = np.dot(h.reshape(-1, self.hidden_size), self._params["W_hy"].T)
+        rows += self._params["b_y"]
         y = rows.reshape(*h.shape[:-1], self.output_size)
         if not isfinite(np.vdot(y, y)):  # what is not finite shows here
             _vectors("h", h, self.hidden_size, self.dtype)
@@ -90,6 +90,7 @@ class Readout:
                 require_finite(name, value)
         return y
 
+    @np.errstate(all="ignore")
     def backward(self, h: ArrayLike, dy: ArrayLike) -> tuple[Array, dict[str, Array]]:
         """Return (dE/dh, {W_hy: dE/dW_hy, b_y: dE/db_y}), summed over all leading axes.
 
@@ -107,6 +108,7 @@ class Readout:
         return dy @ self.params["W_hy"], grads
 
 
+@np.errstate(all="ignore")
 def squared_error(
     y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: Reduction = "mean"
 ) -> tuple[float, Array]:
@@ -145,6 +147,7 @@ def squared_error(
     return 0.5 * float(np.sum(dy * difference)), dy
 
 
+@np.errstate(all="ignore")
 def softmax_cross_entropy(
     y: ArrayLike, targets: ArrayLike, mask: ArrayLike | None = None, reduction: Reduction = "mean"
 ) -> tuple[float, Array]:
@@ -176,7 +179,7 @@ def softmax_cross_entropy(
     if mask is not None:
         targets = np.where(weight > 0, targets, 0)
     labels = whole_numbers("targets", targets, y.shape[:-1], 0, y.shape[-1] - 1)
-    log_p, at = log_softmax(y), labels[..., None]
+    log_p, at = log_shares(y), labels[..., None]
     dy = np.exp(log_p)
     # Where the label is nearly certain, p rounds to 1. What it lacks is the sum of the others: q.
     np.put_along_axis(dy, at, 0, axis=-1)

@@ -63,6 +63,7 @@ class RNN(PackedLayer[Array, Trace]):
     torch_kind = "RNN"
     _trace = Trace
 
+    @np.errstate(all="ignore")
     def step(self, x_t: ArrayLike, state: Array | None = None) -> tuple[Array, Array]:
         """Compute one step (eq-hidden); see `PackedLayer.step`."""
         x_t, h_prev = self._arguments_of_step(x_t, state)

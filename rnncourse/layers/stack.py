@@ -127,6 +127,7 @@ class Stack:
             states.append(state_T)
         return np.asarray(h), tuple(states)
 
+    @np.errstate(all="ignore")
     def step(
         self, x_t: ArrayLike, state: tuple[Any, ...] | None = None
     ) -> tuple[Array, tuple[Any, ...]]:
