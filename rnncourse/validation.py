@@ -310,13 +310,6 @@ def fitting_params(params: Params, values: Mapping[str, ArrayLike]) -> dict[str,
     return {n: real_array(n, values[n], params[n].shape, params[n].dtype) for n in params}
 
 
-def require_writable(params: Params) -> None:
-    """Raise ``ValueError`` if a parameter is read-only."""
-    for name, W in params.items():
-        if not W.flags.writeable:
-            raise ValueError(f"{name} is read-only, expected a writable array")
-
-
 def copy_params(params: Params, values: Mapping[str, ArrayLike]) -> None:
     """Copy `values` into `params`, all or none: nothing is written unless every one fits."""
     require_writable(params)
