@@ -284,10 +284,9 @@ def _layers_differ(what: str, given: Any, expected: Description) -> str:
         return f"{what} is {shortened(given)}, expected {expected['kind']}"
     kind = given["kind"]
     if kind != expected["kind"]:
-        return f"{what} is {kind}, expected {expected['kind']}"
-    for key in ("arguments", "parameters"):
-        if key in given and key not in expected:
-            return f"{what} is {kind} known by its {key}, expected by {', '.join(expected)}"
+        return f"{what} is {_words(kind)}, expected {expected['kind']}"
+    if set(given) != set(expected):
+        return f"{what} is {kind} with {shortened(sorted(given))}, expected {sorted(expected)}"
     own, wanted = _entries(given), _entries(expected)
     place = f"the {kind.lower()}" + ("" if what == "its layer" else f" in {what}")
     for name, value in wanted.items():
@@ -315,7 +314,8 @@ def _entries_differ(what: str, own: Description, wanted: Description) -> str:
             return f"{what} no {name}, expected {name} {_words(value)}"
         if own[name] != value:
             return f"{what} {name} {_words(own[name])}, expected {name} {_words(value)}"
-    return f"{what} {', '.join(own.keys() - wanted.keys())}, expected no such thing"
+    more = sorted(own.keys() - wanted.keys())
+    return f"{what} {_words(more[0]) if more else 'other arguments'}, expected no such thing"
 
 
 def _words(value: Any) -> str:
