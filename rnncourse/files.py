@@ -7,9 +7,11 @@ save leaves the old file as it was.
 import json
 import os
 import socket
+import stat
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,18 +26,33 @@ ABANDONED = 3600.0  # seconds without a write after which a temporary file belon
 def replacing(path: PathLike) -> Iterator[BinaryIO]:
     """Open a file for writing that takes the place of `path` when all is written, or never.
 
-    Where `path` is a symbolic link, what it points to is replaced. What killed processes have left
-    of earlier tries is removed.
+    Where `path` is a symbolic link, what it points to is replaced. The new file has the permissions
+    of the old one. What killed processes have left of earlier tries is removed.
 
     Parameters
     ----------
     path : file to write or replace; its folder must exist
+
+    Raises
+    ------
+    TypeError
+        `path` is neither text nor a path.
+    OSError
+        `path` is a folder or a device, its folder is missing, or the file cannot be written.
     """
-    target = Path(os.path.realpath(path))
+    target = _target("path", path)
+    if target.is_dir():
+        raise IsADirectoryError(f"path is {target}, a folder, expected a file")
+    if target.exists() and not target.is_file():  # a device, which must not be replaced
+        raise OSError(f"path is {target}, expected an ordinary file")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"path is {target}, expected a file in a folder that exists")
     _sweep(target)
     part = _part(target)
     try:
         with open(part, "wb") as file:
+            with suppress(OSError):  # there is no old file, or no such thing as permissions
+                os.chmod(part, stat.S_IMODE(target.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -51,33 +68,43 @@ def require_place(name: str, path: PathLike) -> None:
     Raises
     ------
     ValueError
-        `path` is a folder, or its folder is missing or cannot be written.
+        `path` is a folder or a device, or its folder is missing or cannot be written.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir() or not target.parent.is_dir():
-        raise ValueError(f"{name} is {target}, expected a file in a folder that exists")
-    part = _part(target)
+    target = _target(name, path)
+    expected = "expected a file in a folder that exists"
     try:
-        with open(part, "wb"):
-            pass
-        part.unlink()
+        if target.parent.is_dir() and (target.is_file() or not target.exists()):
+            expected = "expected a file in a folder that can be written"
+            part = _part(target)
+            with open(part, "wb"):
+                pass
+            part.unlink()
+            return
     except OSError as error:
-        raise ValueError(
-            f"{name} is {target}, expected a file in a folder that can be written ({error})"
-        ) from error
+        raise ValueError(f"{name} is {target}, {expected} ({error})") from error
+    raise ValueError(f"{name} is {target}, {expected}")
+
+
+def _target(name: str, path: PathLike) -> Path:
+    """Return the file that is meant: what a symbolic link points to."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name} is {path!r}, expected a path: text or a pathlib.Path")
+    return Path(os.path.realpath(path))
 
 
 def _part(target: Path) -> Path:
-    return target.with_name(f"{target.name}.{socket.gethostname()}-{os.getpid()}.part")
+    writer = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+    return target.with_name(f"{target.name}.{writer}.part")
 
 
 def _sweep(target: Path) -> None:
     """Remove temporary files for `target` that nobody writes any more."""
     for part in target.parent.glob(f"{_literal(target.name)}.*.part"):
-        host, _, process = part.name[len(target.name) + 1 : -len(".part")].rpartition("-")
+        writer = part.name[len(target.name) + 1 : -len(".part")]
+        host, process, _ = ("", "", *writer.rsplit("-", 2))[-3:]
         try:
             here = host == socket.gethostname() and os.name == "posix"
-            gone = here and process.isdigit() and not _runs(int(process))
+            gone = here and process.isdecimal() and not _runs(int(process))
             if gone or time.time() - part.stat().st_mtime > ABANDONED:
                 part.unlink()
         except OSError:  # another process was quicker, or it is not ours to remove
@@ -91,7 +118,7 @@ def _literal(name: str) -> str:
 def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has such a number
         return False
     except OSError:  # it runs, and is somebody else's
         pass
@@ -112,13 +139,15 @@ def save_arrays(path: PathLike, arrays: Mapping[str, NDArray], header: Any, *, f
     Raises
     ------
     TypeError
-        An array that NumPy would have to pickle.
+        An array that NumPy would have to pickle, or a header that JSON cannot hold.
+    OSError
+        The file cannot be written.
     """
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{name} has dtype {array.dtype}, expected numbers")
     # Some random generators keep part of their state in an array: it is written as a list.
-    text = json.dumps({"format": format, "header": header}, default=lambda value: value.tolist())
+    text = json.dumps({"format": format, "header": header}, default=np.ndarray.tolist)
     with replacing(path) as file:
         header_bytes = np.frombuffer(text.encode(), np.uint8)
         np.savez(file, header=header_bytes, **arrays)  # type: ignore[arg-type]
@@ -144,7 +173,12 @@ def load_arrays(path: PathLike, *formats: str) -> tuple[dict[str, NDArray], Any]
     try:
         # Opened here, so that it is closed whatever NumPy makes of it.
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            entries, size = file.zip.infolist(), os.fstat(raw.fileno()).st_size
+            if sum(entry.file_size for entry in entries) > size:  # packed, a few bytes make many
+                raise ValueError("its arrays are larger than the file")
             arrays = {name: file[name] for name in file.files}
+        if strays := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"it holds {strays[0]}, which is no array")
         document = json.loads(arrays.pop("header").tobytes())
         if document["format"] not in formats:
             expected = " or ".join(map(repr, formats))

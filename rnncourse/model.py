@@ -224,7 +224,10 @@ class Model(Generic[L]):
         try:
             return cast("type[Model[Layer]]", cls)._made(arrays, header, kinds)
         except Exception as error:  # what is damaged, and a class of one's own, may raise anything
-            reason = str(error) if type(error) in (TypeError, ValueError) else repr(error)
+            reason = str(error) if isinstance(error, TypeError | ValueError) else repr(error)
+            if isinstance(error, RecursionError):
+                reason = "its layers are nested too deep"
+            reason = reason if len(reason) < 500 else f"{reason[:500]}…"
             raise ValueError(f"model {os.fspath(path)} cannot be loaded: {reason}") from error
 
     @classmethod
@@ -249,7 +252,8 @@ class Model(Generic[L]):
         count = architecture.count_parameters(described["layer"], kinds) + O * (H + 1)
         given = sum(value.size for value in values.values())
         if count > given:  # found out before memory is asked for
-            raise ValueError(f"its layers need {count} parameters, expected the {given} it has")
+            names = shortened(sorted(values))
+            raise ValueError(f"it needs {count} parameters, expected the {given} of its {names}")
         rng = np.random.default_rng(0)  # what it draws is replaced below
         options = {name: described[name] for name in ("loss", "arrangement", "reduction")}
         layer = cast(L, architecture.build(described["layer"], kinds))

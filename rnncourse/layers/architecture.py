@@ -94,13 +94,13 @@ def _arguments(layer: Any) -> dict[str, Any] | list[Any]:
     try:
         positional, by_name = _call(cls, arguments)
         inspect.signature(cls).bind(*positional, **by_name)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise TypeError(f"{kind}.arguments do not make a {kind}: {error}") from error
     return arguments
 
 
 def _definer(cls: type, name: str) -> type:
-    return next(c for c in cls.__mro__ if name in vars(c))
+    return next((c for c in cls.__mro__ if name in vars(c)), cls)
 
 
 def _plain(name: str, value: Any, complete: bool) -> Any:
@@ -126,7 +126,9 @@ def _plain(name: str, value: Any, complete: bool) -> Any:
 
 def _call(cls: type, arguments: Any) -> tuple[list[Any], dict[str, Any]]:
     """Return the arguments in order and by name, with an rng for a class that takes one."""
-    rng = {"rng": np.random.default_rng(0)} if "rng" in inspect.signature(cls).parameters else {}
+    parameters = inspect.signature(cls).parameters.values()
+    takes = any(p.name == "rng" or p.kind is p.VAR_KEYWORD for p in parameters)
+    rng = {"rng": np.random.default_rng(0)} if takes else {}
     return ([], arguments | rng) if isinstance(arguments, dict) else (list(arguments), rng)
 
 
@@ -156,8 +158,8 @@ def kinds(layers: Iterable[type[Any]] = ()) -> Kinds:
 def build(description: Any, kinds: Kinds = OURS) -> Layer:
     """Return a layer made from a description. Its weights mean nothing yet.
 
-    A class that takes an `rng` is given a new one. A description that nobody has checked may ask
-    for any size: call `count_parameters` first.
+    A class that takes an `rng`, or any argument by name, is given a new one. A description that
+    nobody has checked may ask for any size: call `count_parameters` first.
 
     Parameters
     ----------
@@ -167,8 +169,8 @@ def build(description: Any, kinds: Kinds = OURS) -> Layer:
     Raises
     ------
     TypeError, ValueError
-        It is no description, the kind is not known, or the class does not take the arguments.
-        Besides, whatever the class raises.
+        It is no description, the kind is not known, or the class does not take the arguments or
+        makes another layer of them. Besides, whatever the class raises.
     """
     cls, arguments = _read(description, kinds)
     with call.errors_named(f"a {cls.__name__}"):
@@ -180,10 +182,10 @@ def build(description: Any, kinds: Kinds = OURS) -> Layer:
         positional, by_name = _call(cls, made)
         layer: Layer = cls(*positional, **by_name)
         call.require_layer("what is made", layer)
-        # What was left out may have been made up, as a reverse layer is: a copy, with its weights.
-        own = _arguments(layer)
-        if len(own) != len(arguments):
-            raise ValueError(f"it has {len(arguments)} arguments, expected {len(own)}")
+        # A reverse layer that is left out is a copy: with each level of it, twice as much memory.
+        given, own = _count_layers(made), _count_layers(_arguments(layer))
+        if own != given:
+            raise ValueError(f"it is given {given} layers, expected the {own} that it is made of")
     return layer
 
 
@@ -191,6 +193,14 @@ def _made(value: Any, kinds: Kinds) -> Any:
     if isinstance(value, list):
         return [_made(own, kinds) for own in value]
     return build(value, kinds) if isinstance(value, dict) else value
+
+
+def _count_layers(value: Any) -> int:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return sum(map(_count_layers, value))
+    return int(hasattr(value, "params"))
 
 
 def count_parameters(description: Any, kinds: Kinds = OURS) -> int:
@@ -225,8 +235,8 @@ def _read(description: Any, kinds: Kinds) -> tuple[type[Any], dict[str, Any] | l
         )
     if not isinstance(arguments, dict | list) or len(description) != 2:
         raise ValueError(
-            f"a layer is {shortened(description)}, expected a kind and its arguments: without "
-            "them it cannot be made"
+            f"a layer is {shortened(description)}, expected a kind and its arguments; for a "
+            "checkpoint of a layer without them make the model, then load_checkpoint(path, model)"
         )
     return kinds[kind], arguments
 
@@ -274,10 +284,9 @@ def _layers_differ(what: str, given: Any, expected: Description) -> str:
         return f"{what} is {shortened(given)}, expected {expected['kind']}"
     kind = given["kind"]
     if kind != expected["kind"]:
-        return f"{what} is {kind}, expected {expected['kind']}"
-    for key in ("arguments", "parameters"):
-        if key in given and key not in expected:
-            return f"{what} is {kind} known by its {key}, expected by {', '.join(expected)}"
+        return f"{what} is {_words(kind)}, expected {expected['kind']}"
+    if set(given) != set(expected):
+        return f"{what} is {kind} with {shortened(sorted(given))}, expected {sorted(expected)}"
     own, wanted = _entries(given), _entries(expected)
     place = f"the {kind.lower()}" + ("" if what == "its layer" else f" in {what}")
     for name, value in wanted.items():
@@ -305,7 +314,8 @@ def _entries_differ(what: str, own: Description, wanted: Description) -> str:
             return f"{what} no {name}, expected {name} {_words(value)}"
         if own[name] != value:
             return f"{what} {name} {_words(own[name])}, expected {name} {_words(value)}"
-    return f"{what} {', '.join(own.keys() - wanted.keys())}, expected no such thing"
+    more = sorted(own.keys() - wanted.keys())
+    return f"{what} {_words(more[0]) if more else 'other arguments'}, expected no such thing"
 
 
 def _words(value: Any) -> str:
