@@ -292,7 +292,7 @@ def _measured(function: Callable[..., Any], settings: dict[str, Scalar], seed: i
     try:
         result = json.loads(json.dumps(function(**settings, seed=seed), default=_plain))
     except Exception as error:
-        return settings, seed, f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        return settings, seed, f"{_first_line(error)}\n{traceback.format_exc()}"
     seconds = round(time.perf_counter() - start, 3)
     return settings, seed, {"result": result, "seconds": seconds, "versions": _versions()}
 
@@ -328,7 +328,7 @@ def _outcomes(
             parallel = joblib.Parallel(batch_size=1, return_as="generator_unordered")
             outcomes = parallel(joblib.delayed(_measured)(function, *trial) for trial in trials)
         try:
-            for outcome in outcomes:
+            for outcome in outcomes:  # noqa: UP028, closed below
                 yield outcome
         except GeneratorExit:
             with warnings.catch_warnings():  # that trials were stopped, which was asked for
@@ -337,8 +337,8 @@ def _outcomes(
             raise
         except Exception as error:
             raise SweepError(
-                f"the workers ended ({type(error).__name__}: {error}). The trials that had "
-                f"finished are in {path}: start the sweep again to go on"
+                f"the workers ended ({_first_line(error)}). The trials that had finished are in "
+                f"{path}: start the sweep again to go on"
             ) from error
 
 
@@ -359,9 +359,13 @@ def _outcomes_of_dask(
             if error is None:
                 yield future.result()
             else:
-                yield (*futures[future], f"{type(error).__name__}: {error}")
+                yield (*futures[future], _first_line(error))
     finally:
         client.cancel(list(futures))
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _versions() -> dict[str, str]:
