@@ -1,5 +1,12 @@
-"""Experiments of the book that take minutes: how each is run, and the results it gave.
+"""Experiments that take minutes: what each is, how it is run, and the results it gave.
 
-Each module has `run` for one run, `saved` for the results that travel with the package, and can
-be started from the command line: ``python -m rnncourse.experiments.forget_bias``.
+`sweep` runs an experiment, one of these or one of your own, over a grid of settings and seeds. The
+other modules are experiments of the book: `forget_bias`, `sunspots`, `marked_numbers` and
+`character_seeds`. Each has `EXPERIMENT`, `run` for one run, `saved` for the results that travel
+with the package, and `table`. `characters` is the network that the last of them searched for.
+``python -m rnncourse.experiments`` lists them.
 """
+
+from .sweep import Experiment, Results, SweepError, Trial, read, table
+
+__all__ = ["Experiment", "Results", "SweepError", "Trial", "read", "table"]

@@ -6,8 +6,8 @@ The 20 characters are those of `ALPHABET`.
 
 ``python -m rnncourse.experiments.characters characters.json`` trains the network that travels
 with the package once more (half a minute) and writes it. Its seed was chosen: of the seeds 0 to
-24 it is the one with the units that are easiest to read. Others spread what they know over
-several units.
+24 (see `character_seeds`) it is the one with the units that are easiest to read. Others spread what
+they know over several units.
 """
 
 import argparse
@@ -23,7 +23,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..data import text as text_data
+from ..data.text import inside
 from ..files import replacing
+from ..layers.layer import takes_labels
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
 from ..model import Model
@@ -39,7 +42,7 @@ TEXT = (  # for looking at the units
     "“so so who oh no” said the star (round). the wind [sad wet round] waits. "
     "the star said “no who oh”. the sun runs."
 )
-SEED = 3
+SEED = 3  # see `character_seeds`
 LENGTH = 120  # characters in a training sequence
 STAGES = ((0.01, 40), (0.003, 15))  # learning rate and epochs
 
@@ -109,36 +112,9 @@ def _sentence(rng: np.random.Generator) -> str:
     return f"{noun()} said {quotation}." if kind == 1 else f"{quotation} said {noun()}."
 
 
-def inside(text: str, marks: str = "“”") -> NDArray[np.bool_]:
-    """Return for each character whether, once it is read, one of the two `marks` stands open."""
-    if len(marks) != 2:
-        raise ValueError(f"marks is {marks!r}, expected two characters: one opens, one closes")
-    change = [(c == marks[0]) - (c == marks[1]) for c in text]
-    return np.cumsum(change) > 0
-
-
 def one_hot(texts: Sequence[str], alphabet: str = ALPHABET, dtype: DTypeLike = np.float64) -> Array:
-    """Return texts of one length as inputs (T, B, D), each character a 1 in its place.
-
-    Raises
-    ------
-    ValueError
-        No text, texts of different lengths, or a character that is not in `alphabet`.
-    """
-    return np.eye(len(alphabet), dtype=dtype)[_labels(texts, alphabet)]
-
-
-def _labels(texts: Sequence[str], alphabet: str = ALPHABET) -> NDArray[np.intp]:
-    lengths = sorted({len(text) for text in texts})
-    if len(lengths) != 1:
-        raise ValueError(f"texts has the lengths {lengths}, expected texts of one length")
-    place = {c: i for i, c in enumerate(alphabet)}
-    for text in texts:
-        for step, c in enumerate(text, start=1):
-            if c not in place:
-                expected = f"expected one of {alphabet!r}"
-                raise ValueError(f"text has {c!r} as character {step}, {expected}")
-    return np.array([[place[c] for c in text] for text in texts]).T
+    """Return texts of one length as inputs (T, B, D), as `rnncourse.data.text.one_hot` does."""
+    return text_data.one_hot(texts, alphabet, dtype)
 
 
 # ---------------------------------------------------------------- the run
@@ -201,32 +177,52 @@ def loss(model: Model) -> float:
     return model.loss(*_data([sentences(201, rng) for _ in range(100)]))
 
 
-def separation(model: Model, text: str, marks: str = "“”") -> Array:
+def separation(model: Model, text: str, marks: str = "“”", *, alphabet: str = ALPHABET) -> Array:
     """Return for each unit how well its memory tells inside from outside.
 
     That is the correlation of tanh(c_t), over all steps, with 1 inside the `marks` and 0 outside.
 
     Parameters
     ----------
-    model : Model with an LSTM that reads `ALPHABET`
+    model : Model with an LSTM that reads the characters of `alphabet`, one-hot
     text : str
-    marks : the opening and the closing character
+    marks : the opening and the closing character, as for `rnncourse.data.text.inside`
+    alphabet : str
 
     Returns
     -------
-    (H,) from −1 to 1
+    (H,) from −1 to 1; 0 for a unit whose memory never changes
+
+    Raises
+    ------
+    TypeError, ValueError
+        A model without a memory cell or for another alphabet, a text with all characters on one
+        side of the marks, or one that `inside` or `one_hot` refuses.
     """
-    _, _, trace = model.layer.forward(one_hot([text], dtype=model.layer.dtype))
-    memory = np.tanh(trace.c[:, 0].astype(np.float64))
-    H, within = memory.shape[1], inside(text, marks)
+    if not isinstance(model, Model):
+        raise TypeError(f"model is a {type(model).__name__}, expected a Model")
+    layer, D = model.layer, len(text_data.require_alphabet(alphabet))
+    if takes_labels(layer) or layer.input_size != D:
+        reads = "labels" if takes_labels(layer) else f"{layer.input_size} numbers"
+        raise ValueError(f"model reads {reads} a step, expected the alphabet's {D} characters")
+    within = inside(text, marks)
     if within.all() or not within.any():
         raise ValueError("text is all on one side of the marks, expected characters on both")
-    return np.corrcoef(memory.T, within)[H, :H]
+    _, _, trace = layer.forward(one_hot([text], alphabet, layer.dtype))
+    if not hasattr(trace, "c"):
+        kind = type(layer).__name__
+        raise TypeError(f"model has a {kind}, whose trace has no memory cell c, expected an LSTM")
+    memory = np.tanh(trace.c[:, 0].astype(np.float64))
+    memory -= memory.mean(axis=0)
+    side = within - within.mean()
+    size = np.linalg.norm(memory, axis=0)
+    return side @ memory / np.where(size > 0, size, 1) / np.linalg.norm(side)
 
 
 def _data(texts: Sequence[str]) -> tuple[Array, NDArray[np.intp]]:
     """Return inputs and labels: at each step the character that comes next."""
-    return one_hot([t[:-1] for t in texts], dtype=np.float32), _labels([t[1:] for t in texts])
+    x = one_hot([t[:-1] for t in texts], dtype=np.float32)
+    return x, text_data.labels([t[1:] for t in texts], ALPHABET)
 
 
 # ---------------------------------------------------------------- the file

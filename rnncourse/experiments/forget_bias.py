@@ -5,24 +5,18 @@ An LSTM with 16 units learns the temporal order of two symbols
 of 20, 50 or 100 steps. It has to hold the first symbol for 75 to 89 percent of the length and the
 second for 35 to 49 percent.
 
-``python -m rnncourse.experiments.forget_bias results.json`` repeats all 120 runs. It writes each
-result as it comes, and goes on where it was stopped.
+``python -m rnncourse.experiments forget-bias`` repeats all 120 runs, and goes on where it was
+stopped.
 """
 
-import argparse
-import json
-import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.resources import files
-from itertools import product
-from pathlib import Path
 
 import numpy as np
 
 from ..data.tasks import temporal_order
-from ..files import replacing
 from ..gradients.check import clip_by_global_norm
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
@@ -30,6 +24,7 @@ from ..model import Model
 from ..training.optim import Adam
 from ..training.progress import ProgressBar
 from ..validation import require_size
+from .sweep import Experiment, Trial, read
 
 LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3, 6), range(10)
 
@@ -100,7 +95,7 @@ def _accuracy(model: Model, x: np.ndarray, labels: np.ndarray) -> float:
 
 def saved() -> list[Run]:
     """Return the results that travel with the package: all 120 runs, each on one core."""
-    return _read((files(__package__) / "forget_bias.json").read_text(encoding="utf-8"))
+    return _runs(read(files(__package__) / "forget_bias.jsonl").trials)
 
 
 def table(runs: Iterable[Run]) -> str:
@@ -120,36 +115,21 @@ def table(runs: Iterable[Run]) -> str:
     return "\n".join(lines)
 
 
-def run_all(path: str | os.PathLike[str]) -> list[Run]:
-    """Run what is missing in the file `path` of all lengths, biases and seeds, and return all.
-
-    The file is replaced whole after each run, so that a stop loses one run at most.
-    """
-    path = Path(path)
-    if not path.absolute().parent.is_dir():
-        raise ValueError(f"path is {path}, expected a file in a folder that exists")
-    runs = _read(path.read_text(encoding="utf-8")) if path.exists() else []
-    done = {(r.length, r.forget_bias, r.seed) for r in runs}
-    missing = [key for key in product(LENGTHS, BIASES, SEEDS) if key not in done]
-    with ProgressBar(len(missing), "runs") as bar:
-        for key in missing:
-            runs.append(run(*key))
-            _write(path, runs)
-            bar.advance(f"length {key[0]}, bias {key[1]}: {runs[-1].updates or 'not solved'}")
-    return runs
+def _trial(length: int, forget_bias: float, seed: int) -> dict[str, int | None]:
+    return {"updates": run(length, forget_bias, seed).updates}
 
 
-def _read(text: str) -> list[Run]:
-    return [Run(**row) for row in json.loads(text)]
+def _runs(trials: Iterable[Trial]) -> list[Run]:
+    return [Run(**t.settings, seed=t.seed, **t.result, seconds=t.seconds) for t in trials]
 
 
-def _write(path: Path, runs: Sequence[Run]) -> None:
-    rows = ",\n".join(json.dumps(asdict(r)) for r in runs)
-    with replacing(path) as file:
-        file.write(f"[\n{rows}\n]\n".encode())
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Repeat the 120 runs of the experiment.")
-    parser.add_argument("path", help="file of results to write or go on with, such as runs.json")
-    print(table(run_all(parser.parse_args().path)))
+EXPERIMENT = Experiment(
+    "forget-bias",
+    _trial,
+    {"length": LENGTHS, "forget_bias": BIASES},
+    SEEDS,
+    source="chapter 4, The forget bias; the task is experiment 6a of Hochreiter and Schmidhuber "
+    "(1997), the biases after Tallec and Ollivier (2018)",
+    stop="99 % of 500 held-out sequences right, looked at after every 20 updates, or 2000 updates",
+    table=lambda trials: table(_runs(trials)),
+)
