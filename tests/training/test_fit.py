@@ -675,9 +675,10 @@ def test_weights_that_are_not_finite_stop_the_run(rng, monkeypatch, name, size):
 def test_a_loss_or_gradient_that_overflows_stops_the_run(rng, clip_norm, size, reason):
     p = make_problem(rng, loss="squared_error", reduction="sum")
     p.targets *= size
-    if size == 1e150:  # the loss is finite, its gradient's norm is not
-        p.model.params["W_hy"][...] = 1e10
-        p.x *= 1e-10
+    if size == 1e150:  # the loss is finite, its gradient is not
+        p.model.params["W_hy"][...] = 1e160
+        p.model.params["b_h"][...] = 0
+        p.x *= 1e-12
     before = weights(p.model)
     where = "in epoch 1 at update 1: "
     with pytest.raises(TrainingDiverged, match=rf"{where}.*{reason}.*not yet measured"):
