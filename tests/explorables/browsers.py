@@ -42,3 +42,29 @@ def nudge(slider: Any) -> None:
     slider.focus()
     at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
     slider.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+
+
+def settle(page: Any) -> None:
+    """Wait until the page has drawn its last change and its summary speaks of it.
+
+    A page runs its frames and timers in their order, however busy the machine is. After a change a
+    figure draws in the next frame, after a new width in the one behind it, and speaks when a timer
+    of 150 ms runs out: a timer of this length that starts later runs out later.
+    """
+    page.evaluate(
+        """() => new Promise((done) => {
+          const frames = (n) => n ? requestAnimationFrame(() => frames(n - 1)) : setTimeout(done, 150);
+          frames(3);
+        })"""
+    )
+
+
+def follow(page: Any, link: str) -> None:
+    """Set the page's fragment, a new one, and wait until the figures have heard of it."""
+    page.evaluate(
+        """(link) => new Promise((done) => {
+          addEventListener("hashchange", () => done(), { once: true }); // the figures were first
+          location.hash = link;
+        })""",
+        link,
+    )
