@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+# How long to wait for what must come, in ms. Only a test that fails waits so long.
+PATIENCE = 120_000
 # For a browser in a container, quiet and alone.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
@@ -44,19 +46,27 @@ def nudge(slider: Any) -> None:
     slider.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
 
 
-def settle(page: Any) -> None:
-    """Wait until the page has drawn its last change and its summary speaks of it.
+def drawn(page: Any) -> None:
+    """Wait until the page has drawn its last change.
 
-    A page runs its frames and timers in their order, however busy the machine is. After a change a
-    figure draws in the next frame, after a new width in the one behind it, and speaks when a timer
-    of 150 ms runs out: a timer of this length that starts later runs out later.
+    A page runs its frames in their order, however busy the machine is. A figure draws a change in
+    the next frame, and a new width in the one behind it.
     """
     page.evaluate(
         """() => new Promise((done) => {
-          const frames = (n) => n ? requestAnimationFrame(() => frames(n - 1)) : setTimeout(done, 150);
+          const frames = (n) => (n ? requestAnimationFrame(() => frames(n - 1)) : done());
           frames(3);
         })"""
     )
+
+
+def settle(page: Any) -> None:
+    """Wait until the page has drawn its last change and its summary speaks of it.
+
+    The summary changes when a timer of 150 ms runs out: one that starts later runs out later.
+    """
+    drawn(page)
+    page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
 
 
 def follow(page: Any, link: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
-from browsers import follow, nudge, settle
+from browsers import PATIENCE, follow, nudge, settle
 from stills import CLASSES, still
 from traitlets import TraitError
 
@@ -20,13 +20,17 @@ EACH = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
 LIMIT = 12_000  # bytes
 
 
-def page_with(browser, tmp_path, *figures):
+def page_with(browser, tmp_path, *figures, clock=False):
+    """Open a page of figures; with `clock`, its time can be moved on."""
     path = tmp_path / "page.html"
     twins = "".join(figure.to_html() for figure in figures)
     path.write_text(f"<!doctype html><meta charset=utf-8>{twins}<p>the end", encoding="utf-8")
     page = browser.new_page(viewport={"width": 780, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    if clock:
+        page.clock.install()
     page.goto(path.as_uri())
-    page.wait_for_timeout(500)
+    settle(page)
     return page
 
 
@@ -165,7 +169,7 @@ def test_two_copies_on_a_page_do_not_disturb_each_other(cls, browser, tmp_path):
     assert both.count() == 2
     before = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
     nudge(both.first.locator("input[type=range]:visible:enabled").first)
-    page.wait_for_timeout(300)
+    settle(page)
     after = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
     assert after[0] != before[0]
     assert after[1] == before[1] == before[0]
@@ -347,14 +351,15 @@ def test_only_the_main_button_drags(browser, tmp_path):
 
 
 def test_reset_stops_what_plays(browser, tmp_path):
-    page = page_with(browser, tmp_path, OneUnit(steps=0))
+    page = page_with(browser, tmp_path, OneUnit(steps=0), clock=True)
     page.get_by_role("button", name="Play").click()
-    page.wait_for_timeout(300)
+    page.clock.run_for(500)
+    assert page.evaluate(STATE)["steps"] > 0
     page.get_by_role("button", name="Reset").click()
     page.locator("input[name=steps]").focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.querySelector('.rnnx').explorable.state.steps") == 0
+    page.clock.run_for(2000)
+    assert page.evaluate(STATE)["steps"] == 0
     page.close()
 
 
@@ -365,7 +370,7 @@ def test_side_by_side_each_has_room(browser, tmp_path):
     path.write_text(page_text, encoding="utf-8")
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     page.goto(path.as_uri())
-    page.wait_for_timeout(400)
+    settle(page)
     assert all(one.bounding_box()["width"] > 300 for one in page.locator(".rnnx").all())
     page.close()
 
