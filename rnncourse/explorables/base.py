@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import [^;]*"\./(\w+\.js)";\n', re.MULTILINE)
 
 
-class _Value(traitlets.TraitType[Any, Any]):
+class _Value(traitlets.TraitType):  # its type arguments are newer than traitlets 5.7
     """A value that Python and the page share, and that only takes what it allows."""
 
     def __init__(self, default: Any) -> None:

@@ -13,6 +13,16 @@ function parse(trait, given) {
   return list.length < trait.min || list.length > trait.max || list.includes(undefined) ? undefined : list;
 }
 
+/** The pieces of a link's fragment: a name, then what it sets, each "key=value". Mail programs and the
+ *  like encode it (%3F, %253D, &amp;), write a space as +, break it, and take in what stands behind it. */
+function pieces(fragment) {
+  const decoded = (_, code) => String.fromCharCode(parseInt(code, 16));
+  let [text, before] = [fragment];
+  while (text !== before) text = (before = text).replace(/%([0-7][\da-f])/gi, decoded);
+  text = text.replace(/[\t\r\n]|[ +]+(?=[?&=,])|(?<=[?&=,])[ +]+/g, "");
+  return text.split(/[?&]/).map((piece) => piece.replace(/^(amp;)+|\W+$/g, ""));
+}
+
 /** Mount the first one that waits: the page runs each copy's script in the order of the copies. */
 function start(spec, { render }) {
   const all = [...document.querySelectorAll(`[data-explorable="${spec.name}"]`)];
@@ -24,11 +34,13 @@ function start(spec, { render }) {
   const values = JSON.parse(el.dataset.state);
   let changed = () => {};
   function follow() {
-    const [target, query, more] = location.hash.slice(1).split("?");
-    if (target !== key || !query || more !== undefined) return;
-    const read = [...new URLSearchParams(query)].map(([k, v]) => [k, Object.hasOwn(spec.traits, k) ? parse(spec.traits[k], v) : undefined]);
-    if (read.some(([, v]) => v === undefined)) return;
-    Object.assign(values, Object.fromEntries(read));
+    const [target, ...settings] = pieces(location.hash.slice(1));
+    if (target !== key || !settings.length) return;
+    for (const [k, v, ...more] of settings.map((one) => one.split("="))) {
+      const known = v && !more.length && Object.hasOwn(spec.traits, k);
+      const value = known ? parse(spec.traits[k], v) : undefined;
+      if (value !== undefined) values[k] = value; // else the one that is there stays
+    }
     changed();
     el.scrollIntoView();
   }

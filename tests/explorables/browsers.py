@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+# How long to wait for what must come, in ms. Only a test that fails waits so long.
+PATIENCE = 120_000
 # For a browser in a container, quiet and alone.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
@@ -42,3 +44,37 @@ def nudge(slider: Any) -> None:
     slider.focus()
     at_end = slider.evaluate("e => Number(e.value) === Number(e.max)")
     slider.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+
+
+def drawn(page: Any) -> None:
+    """Wait until the page has drawn its last change.
+
+    A page runs its frames in their order, however busy the machine is. A figure draws a change in
+    the next frame, and a new width in the one behind it.
+    """
+    page.evaluate(
+        """() => new Promise((done) => {
+          const frames = (n) => (n ? requestAnimationFrame(() => frames(n - 1)) : done());
+          frames(3);
+        })"""
+    )
+
+
+def settle(page: Any) -> None:
+    """Wait until the page has drawn its last change and its summary speaks of it.
+
+    The summary changes when a timer of 150 ms runs out: one that starts later runs out later.
+    """
+    drawn(page)
+    page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
+
+
+def follow(page: Any, link: str) -> None:
+    """Set the page's fragment, a new one, and wait until the figures have heard of it."""
+    page.evaluate(
+        """(link) => new Promise((done) => {
+          addEventListener("hashchange", () => done(), { once: true }); // the figures were first
+          location.hash = link;
+        })""",
+        link,
+    )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from browsers import serving
+from browsers import PATIENCE, serving
 
 import rnncourse
 
@@ -47,6 +47,7 @@ def twin(browser, tmp_path):
         head = f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><body>'
         path.write_text(head + explorable.to_html(), encoding="utf-8")
         page = browser.new_page(viewport={"width": width, "height": 900}, **context)
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: m.type == "error" and errors.append(m.text))
         page.goto(path.as_uri())

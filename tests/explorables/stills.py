@@ -6,7 +6,7 @@ python tests/explorables/stills.py          writes rnncourse/explorables/stills/
 import sys
 from pathlib import Path
 
-from browsers import launch
+from browsers import launch, settle
 
 from rnncourse import explorables
 from rnncourse.explorables.base import FOLDER, source, words
@@ -38,7 +38,7 @@ def still(browser, cls) -> str:
         f'<html data-theme="light"><body style="width:{WIDTH}px">{cls().to_html()}</body></html>'
     )
     page.wait_for_selector(".rnnx .summary")
-    page.wait_for_timeout(400)
+    settle(page)
     width, height, panels = page.evaluate(COLLECT)
     page.close()
     colors, drawing = _styles()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import traitlets
+from browsers import settle
 
 from rnncourse import LSTM, RNN, Model, Readout, Stack
 from rnncourse import equations as eq
@@ -187,7 +188,7 @@ def test_other_models_are_named():
 
 def says(page, shown):
     """Compare the page's summary with Python."""
-    page.wait_for_timeout(400)
+    settle(page)
     said = page.inner_text(".summary")
     x, t, part = shown.x, shown.position, shown.show
     held = act.states(shown.model, x)[part][t - 1, shown.unit - 1]
@@ -251,5 +252,5 @@ def test_a_text_of_awkward_characters_is_shown_as_it_is(twin):
     page = twin(act.Activations(model, '<&_^\n"> 😀<_^&', alphabet, position=4))
     written = "".join(page.locator("svg text[style*=pre]").all_text_contents())
     assert written == '<&_^↵"> 😀<_^&'
-    page.wait_for_timeout(400)
+    settle(page)
     assert "at character 4 of 13, a caret: " in page.inner_text(".summary")

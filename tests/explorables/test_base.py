@@ -1,13 +1,15 @@
 """What all explorables share: values are checked, twins are whole, copies do not meet."""
 
 import json
+import random
 import re
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
-from browsers import nudge
+from browsers import PATIENCE, follow, nudge, settle
 from stills import CLASSES, still
 from traitlets import TraitError
 
@@ -18,13 +20,17 @@ EACH = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
 LIMIT = 12_000  # bytes
 
 
-def page_with(browser, tmp_path, *figures):
+def page_with(browser, tmp_path, *figures, clock=False):
+    """Open a page of figures; with `clock`, its time can be moved on."""
     path = tmp_path / "page.html"
     twins = "".join(figure.to_html() for figure in figures)
     path.write_text(f"<!doctype html><meta charset=utf-8>{twins}<p>the end", encoding="utf-8")
     page = browser.new_page(viewport={"width": 780, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    if clock:
+        page.clock.install()
     page.goto(path.as_uri())
-    page.wait_for_timeout(500)
+    settle(page)
     return page
 
 
@@ -163,7 +169,7 @@ def test_two_copies_on_a_page_do_not_disturb_each_other(cls, browser, tmp_path):
     assert both.count() == 2
     before = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
     nudge(both.first.locator("input[type=range]:visible:enabled").first)
-    page.wait_for_timeout(300)
+    settle(page)
     after = [copy.evaluate("e => ({ ...e.explorable.state })") for copy in both.all()]
     assert after[0] != before[0]
     assert after[1] == before[1] == before[0]
@@ -204,14 +210,121 @@ def test_each_copy_keeps_its_own_data_whatever_the_text(browser, tmp_path):
     page.close()
 
 
+STATE = "({ ...document.querySelector('.rnnx').explorable.state })"
+
+
 def test_a_link_followed_within_the_page_is_heard(browser, tmp_path):
     page = page_with(browser, tmp_path, OneUnit())
-    state = "document.querySelector('.rnnx').explorable.state"
     for link, w in (("w=1.5", 1.5), ("w=99", 1.5), ("steps=2.5", 1.5), ("w=-2&steps=3", -2)):
-        page.evaluate(f"location.hash = '#explore-unit?{link}'")
-        page.wait_for_timeout(100)
-        assert page.evaluate(f"{state}.w") == w, link
-    assert page.evaluate(f"{state}.steps") == 3
+        follow(page, f"#explore-unit?{link}")
+        assert page.evaluate(STATE)["w"] == w, link
+    assert page.evaluate(STATE)["steps"] == 3
+    page.close()
+
+
+def at_random(cls):
+    """A figure with other values than its first, wherever its values let it."""
+    draw = random.Random(5)
+    figure = cls()
+    for key, trait in figure.spec()["traits"].items():
+        if trait["kind"] == "choice":
+            value = draw.choice(trait["options"])
+        elif trait["kind"] == "truth":
+            value = draw.random() < 0.5
+        else:
+            ends = [trait["low"], trait["high"]]
+            value = draw.choice(ends)
+            if trait["kind"] == "numbers":
+                value = [draw.choice(ends) for _ in range(trait["min"])]
+        setattr(figure, key, value)
+    return figure
+
+
+# What becomes of a link on its way, as functions of its fragment.
+WAYS = {
+    "untouched": lambda link: link,
+    "a campaign's name": lambda link: f"{link}&utm_source=x&utm_medium=email",
+    "a campaign's name after ?": lambda link: f"{link}?utm_source=x",
+    "a campaign's name first": lambda link: link.replace("?", "?utm_source=x&"),
+    "all encoded": lambda link: quote(unquote(link), safe=""),
+    "encoded, small letters": lambda link: quote(unquote(link), safe="").replace("%2C", "%2c"),
+    "encoded twice": lambda link: quote(quote(link, safe=""), safe=""),
+    "only ? encoded": lambda link: link.replace("?", "%3F"),
+    "only = encoded": lambda link: link.replace("=", "%3D"),
+    "only & encoded": lambda link: link.replace("&", "%26"),
+    "nothing encoded": lambda link: unquote(link),
+    "as HTML": lambda link: link.replace("&", "&amp;"),
+    "as HTML, encoded": lambda link: quote(link.replace("&", "&amp;"), safe=""),
+    "spaces as +": lambda link: link.replace("%2C", ",+").replace("&", "+&+").replace("?", "?+"),
+    "spaces": lambda link: link.replace("%2C", ",%20").replace("=", "%20=%20"),
+    "broken into lines": lambda link: link[:30] + "%0D%0A" + link[30:],
+    "the end of a sentence": lambda link: link + ".",
+    "in brackets": lambda link: link + "%3E),",
+}
+
+
+@EACH
+def test_a_link_survives_its_way(cls, browser, tmp_path):
+    page = page_with(browser, tmp_path, at_random(cls))
+    sent = page.evaluate(STATE)
+    page.get_by_role("button", name="Link").click()
+    link = page.evaluate("location.hash.slice(1)")
+    page.get_by_role("button", name="Reset").click()
+    first = page.evaluate(STATE)
+    assert sent != first
+    for name, way in WAYS.items():
+        follow(page, "elsewhere")
+        page.get_by_role("button", name="Reset").click()
+        assert page.evaluate(STATE) == first
+        follow(page, way(link))
+        assert page.evaluate(STATE) == sent, name
+    page.close()
+
+
+# Each link sets w to 1.5 and steps to 3, whatever else is wrong.
+HALF_GOOD = [
+    "w=1.5&steps=3&b=99",
+    "b=99&w=1.5&steps=3",
+    "w=1.5&b=x&steps=3",
+    "w=1.5&b&steps=3",
+    "w=1.5&b=&steps=3",
+    "w=1.5&b=1=1&h0=0 5&steps=3",
+    "w=1.5&b=%E0%A4%A&steps=3",
+    "w=1.5&b=%&steps=3",
+    "w=1.5&b=1e-&steps=3",
+    "w=1.5&b=0x1&steps=3",
+    "w=1.5&b=Infinity&steps=3",
+    "w=1.5&__proto__=1&constructor=2&toString=3&steps=3",
+    "w=1.5&W=2&steps=3&steps=2.5",
+    "&&w=1.5&&steps=3&",
+    "?w=1.5?steps=3?",
+]
+
+
+@pytest.mark.parametrize("link", HALF_GOOD)
+def test_one_bad_value_of_a_link_does_not_spoil_the_others(browser, tmp_path, link):
+    path = tmp_path / "page.html"
+    text = f"<!doctype html><meta charset=utf-8>{OneUnit().to_html()}"
+    path.write_text(text, encoding="utf-8")
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{path.as_uri()}#explore-unit?{link}")
+    page.wait_for_selector(".rnnx .summary")
+    assert page.evaluate(STATE) == OneUnit(w=1.5, steps=3).state
+    assert errors == []
+    page.close()
+
+
+NOT_FOR_IT = ["", "?", "unit?w=1", "explore-unit", "explore-unit?", "explore-unit-2?w=1", "%3Fw=1"]
+
+
+def test_a_link_to_elsewhere_sets_nothing(browser, tmp_path):
+    page = page_with(browser, tmp_path, OneUnit())
+    first = page.evaluate(STATE)
+    for index, link in enumerate(NOT_FOR_IT):
+        follow(page, f"between-{index}")
+        follow(page, link)
+        assert page.evaluate(STATE) == first, link
     page.close()
 
 
@@ -238,14 +351,15 @@ def test_only_the_main_button_drags(browser, tmp_path):
 
 
 def test_reset_stops_what_plays(browser, tmp_path):
-    page = page_with(browser, tmp_path, OneUnit(steps=0))
+    page = page_with(browser, tmp_path, OneUnit(steps=0), clock=True)
     page.get_by_role("button", name="Play").click()
-    page.wait_for_timeout(300)
+    page.clock.run_for(500)
+    assert page.evaluate(STATE)["steps"] > 0
     page.get_by_role("button", name="Reset").click()
     page.locator("input[name=steps]").focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.querySelector('.rnnx').explorable.state.steps") == 0
+    page.clock.run_for(2000)
+    assert page.evaluate(STATE)["steps"] == 0
     page.close()
 
 
@@ -256,7 +370,7 @@ def test_side_by_side_each_has_room(browser, tmp_path):
     path.write_text(page_text, encoding="utf-8")
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     page.goto(path.as_uri())
-    page.wait_for_timeout(400)
+    settle(page)
     assert all(one.bounding_box()["width"] > 300 for one in page.locator(".rnnx").all())
     page.close()
 

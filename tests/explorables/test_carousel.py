@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from browsers import settle
 
 from rnncourse import equations as eq
 from rnncourse import jacobians as jac
@@ -192,7 +193,7 @@ def test_the_summary_says_what_python_computes(twin):
     shut = [0.05 if t == 20 else -1.0 for t in range(1, T + 1)]
     for b_f, gain, gates in [(1.0, 1.0, carousel.FREE), (3.0, 1.0, shut), (3.0, 8.0, shut)]:
         page = twin(carousel.Carousel(b_f=b_f, gain=gain, gates=gates))
-        page.wait_for_timeout(300)
+        settle(page)
         said, found = page.inner_text(".summary"), carousel.curves(b_f, gain, gates)
         assert f"half-life {eq.half_life(b_f):.1f} steps" in said
         for way, word in [("direct", "direct path"), ("full", "full derivative"), ("rnn", "RNN")]:
@@ -203,7 +204,7 @@ def test_the_summary_says_what_python_computes(twin):
 
 def test_a_gate_is_held_by_mouse_and_by_keys_and_a_tap_only_selects(twin):
     page = twin(carousel.Carousel())
-    page.wait_for_timeout(300)
+    settle(page)
     state = "document.querySelector('.rnnx').explorable.state"
     box = page.locator("svg[role=img]").nth(1).bounding_box()
     wide = (box["width"] - 56) / T  # the margins of the axes: 46 and 10
@@ -231,7 +232,7 @@ def test_a_gate_is_held_by_mouse_and_by_keys_and_a_tap_only_selects(twin):
     page.keyboard.press("ArrowRight")
     gates = page.evaluate(f"{state}.gates")
     assert gates[0] == 0.01
-    page.wait_for_timeout(300)
+    settle(page)
     assert "by hand: 2." in page.inner_text(".summary")
     page.get_by_role("button", name="Release gates").click()
     assert page.evaluate(f"{state}.gates") == carousel.FREE

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from browsers import settle
 
 from rnncourse import sigmoid
 
@@ -160,7 +161,7 @@ def shown(x):
 def test_the_summary_and_the_table_say_what_python_computes(twin, preset):
     page = twin(cliff.Cliff(w=5.0))
     page.click(f"text={preset}")
-    page.wait_for_timeout(400)
+    settle(page)
     w, b, rate, max_norm = PRESETS[preset]
     said = page.inner_text(".summary")
     written = page.locator("svg").nth(-1).text_content()
@@ -191,13 +192,13 @@ def test_it_says_where_rounding_decides(twin):
     for updates, unsure in ((200, True), (5, False)):
         figure = cliff.Cliff(w=4.71, b=-2.55, learning_rate=0.15, max_norm=0.21, updates=updates)
         page = twin(figure)
-        page.wait_for_timeout(400)
+        settle(page)
         assert ("rounding decides" in page.inner_text(".summary")) is unsure
 
 
 def test_the_start_the_updates_and_the_limit_can_be_dragged(twin):
     page = twin(cliff.Cliff(w=5.0, b=-2.5, updates=100))
-    page.wait_for_timeout(300)
+    settle(page)
     for mark, by, key, sign in (
         ("start", (40, 0), "w", 1),
         ("start", (0, 40), "b", -1),
@@ -212,5 +213,5 @@ def test_the_start_the_updates_and_the_limit_can_be_dragged(twin):
         page.mouse.down()
         page.mouse.move(x + by[0], y + by[1], steps=3)
         page.mouse.up()
-        page.wait_for_timeout(100)
+        settle(page)
         assert sign * (float(slider.input_value()) - before) > 0

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from browsers import settle
 
 from rnncourse import LSTM
 
@@ -119,7 +120,7 @@ def test_the_page_computes_the_same(js):
 def test_the_page_shows_what_python_computes(twin, op, width):
     v, s = [0.5, -0.9, 0.3, -0.6, 0.7, 0.6], [0.9, 0.1, -0.5, 0.3, 1.0, -0.8]
     page = twin(gates.Gates(v=v, s=s, b_f=4.0, b_i=-2.5, b_o=1.0, t=4, op=op), width=width)
-    page.wait_for_timeout(300)
+    settle(page)
     trace = gates.run(v, s, 4.0, -2.5, 1.0)
     result = rounded(trace[4]["fiogch"[op - 1]], 4)
     assert page.inner_text(".summary").count(f"= {result}.") == 1
@@ -138,7 +139,7 @@ def test_the_page_shows_what_python_computes(twin, op, width):
 def test_a_preset_does_what_it_says(twin, name):
     page = twin(gates.Gates(v=[1.0] * 6, s=[0.3] * 6, b_f=-3.0, t=6, op=1))
     page.get_by_role("button", name=name, exact=True).click()
-    page.wait_for_timeout(300)
+    settle(page)
     assert f": {name.lower()}." in page.inner_text(".summary")
     state = page.evaluate("document.querySelector('.rnnx').explorable.state")
     assert (state["v"], state["s"]) == (gates.VALUES, gates.SIGNALS)
@@ -150,7 +151,7 @@ def test_inputs_by_slider_and_by_mouse_and_steps_by_button(twin):
     state = "document.querySelector('.rnnx').explorable.state"
     page.focus("[name=v]")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)  # a redraw makes the parts of a drawing anew
+    settle(page)  # a redraw makes the parts of a drawing anew
     assert page.evaluate(state)["v"] == [0.5, -0.9, 0.3, -0.8, 0.0, 0.6]
     page.locator("svg").last.scroll_into_view_if_needed()
     box = page.locator("[data-drag=s5]").bounding_box()

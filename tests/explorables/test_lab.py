@@ -1,8 +1,8 @@
 """In a real JupyterLab: Python and the page set each other; without a kernel the twin is there."""
 
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 import nbformat
 import pytest
+from browsers import PATIENCE
 from nbformat.v4 import new_code_cell, new_notebook
 
 pytestmark = [
@@ -19,98 +20,171 @@ pytestmark = [
 ]
 
 
+def wait_until(condition, failure):
+    """Return what `condition` returns as soon as it is true; with PATIENCE at its end, fail."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(failure())
+        time.sleep(0.1)
+    return found
+
+
+class Lab:
+    """A JupyterLab in an empty folder."""
+
+    def __init__(self, folder, home):
+        self.folder, self.home = folder, home
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"),
+            *("--IdentityProvider.token=", "--expose-app-in-browser", f"--notebook-dir={folder}"),
+            *("--LabApp.news_url=None", "--ServerApp.disable_check_xsrf=True"),
+        ]
+        names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+        environment = {**os.environ, **dict.fromkeys((*names, "HOME"), str(home))}
+        with (home / "log").open("w") as log:
+            self.server = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def start(self):
+        """Wait until it answers, at the address that it chose itself."""
+        self.address = wait_until(self._address, self._log)
+        wait_until(lambda: self.api("status") is not None, self._log)
+
+    def stop(self):
+        self.server.terminate()
+        try:
+            self.server.wait(20)
+        except subprocess.TimeoutExpired:  # it waits for its kernels, which a busy machine delays
+            os.killpg(self.server.pid, signal.SIGKILL)
+            self.server.wait()
+
+    def _address(self):
+        if self.server.poll() is not None:
+            pytest.fail(self._log())
+        try:
+            return json.loads(next(self.home.glob("jpserver-*.json")).read_text())["url"]
+        except (StopIteration, ValueError):  # it is not there yet, or half written
+            return None
+
+    def _log(self):
+        return "JupyterLab did not start:\n" + (self.home / "log").read_text()
+
+    def api(self, path, method="GET"):
+        """Return what the server answers; None if it does not."""
+        request = urllib.request.Request(f"{self.address}api/{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE / 1000) as answer:
+                return json.loads(answer.read() or "null")
+        except OSError:
+            return None
+
+    def shut_down_kernels(self):
+        """Shut all kernels down and wait until none is left."""
+        for session in self.api("sessions"):
+            self.api(f"sessions/{session['id']}", method="DELETE")
+        wait_until(lambda: self.api("kernels") == [], lambda: f"left: {self.api('kernels')}")
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab in an empty folder: (address, folder)."""
-    folder = tmp_path_factory.mktemp("lab")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    home = tmp_path_factory.mktemp("home")
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
-        *("--IdentityProvider.token=", "--expose-app-in-browser", f"--notebook-dir={folder}"),
-        "--LabApp.news_url=None",
-    ]
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home)}
-    environment |= {"IPYTHONDIR": str(home), "JUPYTER_RUNTIME_DIR": str(home), "HOME": str(home)}
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    address = f"http://127.0.0.1:{port}/"
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(address + "api", timeout=2).close()
-            break
-        except OSError:
-            time.sleep(0.5)
-    else:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-        pytest.fail("JupyterLab did not start:\n" + (home / "log").read_text())
-    yield address, folder
-    server.terminate()
+    lab = Lab(tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("home"))
     try:
-        server.wait(20)
-    except subprocess.TimeoutExpired:  # it waits for its kernels, which a busy machine delays
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        lab.start()
+        yield lab
+    finally:
+        lab.stop()
 
 
 class Notebook:
     """A notebook open in JupyterLab."""
 
     def __init__(self, lab, browser, cells):
-        address, folder = lab
-        self.path = folder / f"n{len(list(folder.iterdir()))}.ipynb"
+        self.lab = lab
+        self.path = lab.folder / f"n{len(list(lab.folder.iterdir()))}.ipynb"
         kernel = {
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
         }
         notebook = new_notebook(cells=[new_code_cell(c) for c in cells], metadata=kernel)
         nbformat.write(notebook, self.path)
-        self.address = f"{address}lab/workspaces/{self.path.stem}/tree/{self.path.name}?reset"
         self.page = browser.new_page(viewport={"width": 1200, "height": 1400})
+        self.page.set_default_timeout(PATIENCE)
         self.open()
 
     def open(self):
-        self.page.goto(self.address)
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-
-    def command(self, name, **arguments):
-        code = "([name, given]) => window.jupyterapp.commands.execute(name, given)"
-        return self.page.evaluate(code, [name, arguments])
+        """Open it, and wait until its kernel has started and waits for work."""
+        name = self.path.stem
+        self.page.goto(f"{self.lab.address}lab/workspaces/{name}/tree/{name}.ipynb?reset")
+        self.page.wait_for_function(
+            """(name) => {
+              const panels = [...(globalThis.jupyterapp?.shell.widgets("main") ?? [])];
+              globalThis.panel = panels.find((one) => one.context?.path === name);
+              const context = globalThis.panel?.sessionContext;
+              return context?.isReady && context.session?.kernel?.status === "idle";
+            }""",
+            arg=self.path.name,
+        )
+        self.page.evaluate("jupyterapp.restored.then(() => null)")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
 
     def run(self, cell):
-        """Run one cell and return its text output."""
-        self.page.evaluate(
-            """(i) => { const n = jupyterapp.shell.currentWidget.content;
-                        n.deselectAll(); n.activeCellIndex = i; }""",
-            cell,
-        )
-        self.command("notebook:run-cell")
+        """Run one cell to its end and return its text output."""
         return self.page.evaluate(
-            """(i) => { const out = jupyterapp.shell.currentWidget.content.widgets[i].model.outputs;
-                return out.toJSON().map((o) => o.text ?? o.evalue ?? "").join(""); }""",
+            """async (i) => {
+              jupyterapp.shell.activateById(panel.id);
+              panel.content.deselectAll();
+              panel.content.activeCellIndex = i;
+              await jupyterapp.commands.execute("notebook:run-cell");
+              const outputs = panel.content.widgets[i].model.outputs.toJSON();
+              return outputs.map((o) => o.text ?? o.evalue ?? "").join("");
+            }""",
             cell,
         )
 
     def run_until(self, cell, expected):
         """Run a cell again and again until it prints what is expected: messages take time."""
-        for _ in range(40):
-            said = self.run(cell).strip()
-            if said == expected:
-                return
-            time.sleep(0.25)
-        raise AssertionError(f"the cell prints {said!r}, expected {expected!r}")
+        said = []
+        wait_until(
+            lambda: said.append(self.run(cell).strip()) or said[-1] == expected,
+            lambda: f"the cell prints {said[-1]!r}, expected {expected!r}",
+        )
+
+    def save(self, kinds):
+        """Save, and wait until the outputs of the first cell in the file have these MIME types."""
+        self.page.evaluate("panel.context.save()")
+        found = []
+
+        def written():
+            cell = nbformat.read(self.path, as_version=4).cells[0]
+            found[:] = [set(output.data) for output in cell.outputs]
+            return found == kinds
+
+        wait_until(written, lambda: f"the file has {found}, expected {kinds}")
+
+    def reopen(self):
+        """Open it again with a new kernel, which knows nothing of the widget.
+
+        JupyterLab first looks for the widget, and says so in its place. Then it gives up and puts
+        an error there. Wait for that: whether a reader sees it is for the test to say.
+        """
+        self.page.goto("about:blank")
+        self.lab.shut_down_kernels()
+        self.open()
+        self.page.get_by_text("Error displaying widget").wait_for(state="attached")
+
+    def seen(self, text):
+        return self.page.get_by_text(text).filter(visible=True).count()
+
+
+WIDGET = {"application/vnd.jupyter.widget-view+json"}
 
 
 def wait_for_the_widget(page):
     """Wait until the widget is there and its twin has gone out of sight."""
     page.wait_for_function(
         """() => { const all = [...document.querySelectorAll(".rnnx")];
-        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }""",
-        timeout=30_000,
+        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }"""
     )
 
 
@@ -133,18 +207,19 @@ def test_python_moves_the_page_and_the_page_moves_python(lab, browser, name):
     ]
     notebook = Notebook(lab, browser, cells)
     page = notebook.page
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
-    notebook.run(0)
-    wait_for_the_widget(page)
-    slider = page.locator(f".rnnx input[name={trait}]:visible")
-    slider.wait_for(timeout=30_000)
+    assert notebook.run(0) == ""
+    wait_for_the_widget(page)  # and not its twin besides
     notebook.run(1)
-    value = page.locator(f".rnnx label:has(input[name={trait}]) output:visible")
-    assert page.locator(".rnnx:visible").count() == 1  # the widget, and not its twin besides
     page.wait_for_function(
-        "([e, v]) => Number(e.value) === v", arg=[slider.element_handle(), given], timeout=10_000
+        """([trait, given, shown]) => {
+          const all = [...document.querySelectorAll(`.rnnx input[name=${trait}]`)];
+          const slider = all.find((e) => e.offsetParent);
+          const value = slider?.closest("label").querySelector("output").textContent;
+          return Number(slider?.value) === given && value.startsWith(shown);
+        }""",
+        arg=[trait, given, shown],
     )
-    assert value.inner_text().startswith(shown)
+    slider = page.locator(f".rnnx input[name={trait}]:visible")
     slider.focus()
     page.keyboard.press("ArrowRight")
     notebook.run_until(2, str(after))
@@ -153,57 +228,61 @@ def test_python_moves_the_page_and_the_page_moves_python(lab, browser, name):
     page.close()
 
 
-def test_a_notebook_reopened_without_a_kernel_shows_the_twin(lab, browser):
+def test_a_notebook_reopened_without_its_widget_shows_the_twin(lab, browser):
     notebook = Notebook(lab, browser, ["from rnncourse.explorables import OneUnit\nOneUnit(w=1.5)"])
     page = notebook.page
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
-    notebook.run(0)
+    assert notebook.run(0) == ""
     wait_for_the_widget(page)
-    notebook.command("docmanager:save")
-    notebook.command("kernelmenu:shutdown")
-    time.sleep(1)
-    page.goto("about:blank")
-    saved = nbformat.read(notebook.path, as_version=4)
-    kinds = [set(output.data) for output in saved.cells[0].outputs]
-    assert kinds == [{"text/plain", "text/html"}, {"application/vnd.jupyter.widget-view+json"}]
-    notebook.open()
-    page.locator(".rnnx:visible").wait_for(timeout=30_000)
+    notebook.save([{"text/plain", "text/html"}, WIDGET])
+    notebook.reopen()
+    page.locator(".rnnx:visible").wait_for()
     assert float(page.locator(".rnnx input[name=w]").input_value()) == 1.5
-    time.sleep(4)  # JupyterLab gives up looking for a widget after two seconds
-    assert page.get_by_text("Error displaying widget").filter(visible=True).count() == 0
-    assert page.get_by_text("Loading widget").filter(visible=True).count() == 0
+    assert notebook.seen("Error displaying widget") == 0
+    assert notebook.seen("Loading widget") == 0
     page.close()
 
 
 LIVE = """import matplotlib.pyplot as plt
 from rnncourse.widgets import live
-def powers(factor=0.9):
+def powers(factor=0.9, kind=None):
+    if factor < 0.85:
+        raise ValueError("too small")
     fig, ax = plt.subplots(figsize=(3, 2))
-    ax.plot([factor**k for k in range(20)])
+    ax.plot([factor**k for k in range(20)], kind or "-")
     return fig
-figure = live(powers, factor=(0.5, 1.1, 0.1))
+figure = live(powers, factor=(0.5, 1.1, 0.1), kind=[None, "o"])
 figure"""
 
 
-def test_a_live_plot_follows_its_slider_and_leaves_a_picture(lab, browser):
-    notebook = Notebook(lab, browser, [LIVE, "print(round(figure.values['factor'], 6))"])
+def test_a_live_plot_follows_its_sliders_and_leaves_a_picture(lab, browser):
+    cells = [LIVE, "print(round(figure.values['factor'], 6), figure.values['kind'])"]
+    cells.append("print(plt.get_fignums())")
+    notebook = Notebook(lab, browser, cells)
     page = notebook.page
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
-    notebook.run(0)
-    picture = page.locator(".rnncourse-live img")
-    picture.wait_for(timeout=30_000)
-    assert page.locator(".jp-OutputArea-output img:visible").count() == 1  # not the twin besides
-    before = picture.get_attribute("src")
-    page.locator(".rnncourse-live .noUi-handle").focus()
-    page.keyboard.press("ArrowRight")
-    notebook.run_until(1, "1.0")
-    page.wait_for_function(
-        "before => document.querySelector('.rnncourse-live img').src !== before", arg=before
+    assert notebook.run(0) == ""
+    picture, handles = page.locator(".rnncourse-live img"), page.locator(".noUi-handle")
+    picture.wait_for()
+    page.wait_for_function(  # the live picture alone: not the twin besides, and no second copy
+        """() => { const all = [...document.querySelectorAll(".jp-OutputArea-output img")];
+        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }"""
     )
-    notebook.command("docmanager:save")
-    notebook.command("kernelmenu:shutdown")
-    time.sleep(1)
-    page.goto("about:blank")
-    notebook.open()
-    page.locator(".jp-RenderedImage img").wait_for(timeout=30_000)
+    for handle, key, settings in ((0, "ArrowRight", "1.0 None"), (1, "ArrowRight", "1.0 o")):
+        before = picture.get_attribute("src")
+        handles.nth(handle).focus()
+        page.keyboard.press(key)
+        notebook.run_until(1, settings)
+        page.wait_for_function(
+            "before => document.querySelector('.rnncourse-live img').src !== before", arg=before
+        )
+    before = picture.get_attribute("src")
+    for factor in (0.9, 0.8):
+        handles.nth(0).focus()
+        page.keyboard.press("ArrowLeft")
+        notebook.run_until(1, f"{factor} o")
+    page.locator(".rnncourse-live").get_by_text("ValueError: too small").wait_for()
+    assert notebook.run(2).strip() == "[]"
+    assert page.locator(".jp-OutputArea-output img").count() == 2  # no picture from a callback
+    notebook.save([{"text/plain", "image/png"}, WIDGET])
+    notebook.reopen()
+    page.locator(".jp-RenderedImage img:visible").wait_for()
     page.close()

@@ -151,7 +151,7 @@ def written(x):
 def says(page, part):
     """Return the summary as soon as `part` is in it; fail if it does not come."""
     code = "(part) => document.querySelector('.summary').textContent.includes(part)"
-    page.wait_for_function(code, arg=part, timeout=5000)
+    page.wait_for_function(code, arg=part)
     return page.inner_text(".summary")
 
 

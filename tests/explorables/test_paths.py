@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import settle
 
 import rnncourse
 from rnncourse import RNN, Model, Readout, bptt
@@ -155,11 +156,6 @@ def test_the_page_measures_the_same_gradient(js):
         assert np.allclose(there, paths.measured(*arguments(*case)), rtol=0, atol=1e-9)
 
 
-def settled(page):
-    """Wait until the page has drawn its state and its summary speaks of it."""
-    page.wait_for_timeout(400)
-
-
 def numbers(text):
     return [float(n) for n in re.findall(r"-?\d+\.\d{4}", text.replace("−", "-"))]
 
@@ -175,7 +171,7 @@ def bptt_gradient(shown, steps):
 def test_the_calculation_in_the_page_is_that_of_the_path(twin):
     shown = paths.Paths(error="E", path=3, x2=1.2, w11=-0.8)
     page = twin(shown)
-    settled(page)
+    settle(page)
     path = paths.walks(shown.net, shown.x, "W_hh", (3, 2, 1))[2]
     factors = [path.error_gradient, *path.jacobians, path.carried, path.carried]
     slope = path.immediate[[0, 1], [0, 1]]
@@ -194,14 +190,14 @@ def test_stepping_through_the_recursion_ends_at_the_gradient(twin):
     shown = paths.Paths(way="recursion", error="E")
     page = twin(shown)
     result = page.locator("[aria-label='The sum and its check']")
-    settled(page)
+    settle(page)
     # No term is complete yet.
     assert "≠" in result.inner_text()
     assert numbers(result.inner_text())[:4] == [0, 0, 0, 0]
     forward = page.get_by_role("button", name="Step")
     for _ in range(11):
         forward.locator("visible=true").click()
-    settled(page)
+    settle(page)
     _, grads = bptt.bptt(shown.net, shown.x, paths.TARGETS, paths.H0)
     assert "✓" in result.inner_text()
     total = grads["W_hh"].ravel()
@@ -212,7 +208,7 @@ def test_stepping_through_the_recursion_ends_at_the_gradient(twin):
 
 def test_the_counts_are_those_of_the_equation(twin):
     page = twin(paths.Paths(error="E", path=6))
-    settled(page)
+    settle(page)
     walks = paths.walks(paths.NET, paths.Paths().x, "W_hh", (3, 2, 1))
     count = sum(len(path.jacobians) for path in walks)
     assert count == 3 * (3**2 - 1) // 6  # eq-path-cost
@@ -233,12 +229,12 @@ def test_a_click_on_the_graph_picks_the_path_and_the_buttons_do_too(twin):
     assert (state()["error"], state()["path"]) == ("E3", 2)
     page.locator("[data-click=E2]").click()
     assert (state()["error"], state()["path"]) == ("E2", 1)
-    settled(page)
+    settle(page)
     assert page.locator("[data-click=W3]").count() == 0  # a later copy does not reach E_2
     page.get_by_role("radio", name="sum E").check()
     page.get_by_role("button", name="5:").press("Enter")
     assert state()["path"] == 5
-    settled(page)
+    settle(page)
     page.locator("[data-click=W3]").click()
     assert state()["path"] == 1
     page.get_by_role("button", name="Step").locator("visible=true").press("Enter")
@@ -247,5 +243,5 @@ def test_a_click_on_the_graph_picks_the_path_and_the_buttons_do_too(twin):
 
 def test_a_path_beyond_the_last_stands_for_the_last(twin):
     page = twin(paths.Paths(error="E2", path=6))
-    settled(page)
+    settle(page)
     assert "Path 2 of 2" in page.inner_text(".summary")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from browsers import settle
 
 from rnncourse import equations as eq
 
@@ -49,7 +50,7 @@ def test_the_page_computes_the_same(js):
 
 def test_the_summary_says_what_python_computes(twin):
     page = twin(unit.OneUnit(w=2.0, b=0.1))
-    page.wait_for_timeout(300)
+    settle(page)
     said = page.inner_text(".summary")
     for h in unit.fixed_points(2.0, 0.1):
         assert f"{h:.3f}".replace("-", "−") in said

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from browsers import settle
 
 from rnncourse import RNN, Model, Readout
 from rnncourse.figures import structure
@@ -39,7 +40,8 @@ def shown(number):
 
 
 def settled(page):
-    page.wait_for_timeout(300)
+    """Return the page as soon as it has drawn its state and its summary speaks of it."""
+    settle(page)
     return page
 
 
@@ -192,8 +194,10 @@ def test_folded_only_the_cycle_is_drawn(twin):
     assert page.locator("svg").nth(0).locator("[data-click=W_hh]").count() == 1
     assert "weights: 5." in page.inner_text(".summary")
     page.uncheck("input[name=fold]")
-    page.wait_for_timeout(1500)
-    assert page.locator("svg").nth(0).locator("[data-click=W_hh]").count() == 6
+    page.wait_for_function(  # as soon as it has unfolded
+        """() => document.querySelector(".rnnx svg").querySelectorAll("[data-click=W_hh]").length
+        === 6"""
+    )
 
 
 def test_with_reduced_motion_the_fold_is_at_once(twin):

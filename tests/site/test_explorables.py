@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from browsers import nudge, serving
+from browsers import PATIENCE, drawn, nudge, serving
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
@@ -31,14 +31,22 @@ def addresses():
         yield {"http": address, "file": SITE.as_uri() + "/"}
 
 
+def typeset(page):
+    """Wait until MathJax, if it is in the page, has set the equations."""
+    page.evaluate("globalThis.MathJax?.startup?.promise?.then(() => null)")
+
+
 class Figure:
     """One explorable on its page, in a window of its own."""
 
-    def __init__(self, browser, address, name, hash="", mathjax=False, **context):
+    def __init__(self, browser, address, name, hash="", mathjax=False, clock=False, **context):
         self.name, self.trouble, self.base = name, [], address
         context = {"viewport": {"width": 1280, "height": 900}, **context}
         self.context = browser.new_context(**context)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
+        if clock:  # time that can be moved on
+            self.page.clock.install()
         self.page.on("pageerror", lambda e: self.trouble.append(f"error: {e}"))
         self.page.on("console", lambda m: m.type == "error" and self.trouble.append(m.text))
         self.page.on("request", self._request)
@@ -54,8 +62,9 @@ class Figure:
 
     def __enter__(self):
         self.root.wait_for()
+        typeset(self.page)  # until then the figure may move
         self.root.scroll_into_view_if_needed()
-        self.page.wait_for_timeout(200)
+        self.settle()
         return self
 
     def __exit__(self, kind, *_):
@@ -69,7 +78,7 @@ class Figure:
 
     def settle(self):
         """Wait until a change is drawn."""
-        self.page.wait_for_timeout(80)
+        drawn(self.page)
 
     def reset(self):
         self.root.get_by_role("button", name="Reset").click()
@@ -305,14 +314,14 @@ def test_nothing_overflows(browser, addresses, name, width):
 
 def test_reduced_motion_is_respected(browser, addresses, name):
     window = {"reduced_motion": "reduce"}
-    with Figure(browser, addresses["file"], name, **window) as figure:
+    with Figure(browser, addresses["file"], name, clock=True, **window) as figure:
         play = figure.root.get_by_role("button", name="Play", exact=True)
         for index in range(play.count()):
             before = figure.reset()
             play.nth(index).click()
             figure.settle()
             after = figure.state
-            figure.page.wait_for_timeout(900)
+            figure.page.clock.run_for(5000)
             assert figure.state == after, "it goes on by itself"
             assert after == before or play.nth(index).inner_text() == "Play"
 
@@ -347,7 +356,7 @@ def test_axe_finds_no_violation_in_the_content(browser, addresses, page_name, th
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
     page = context.new_page()
     page.goto(addresses["http"] + page_name)
-    page.wait_for_timeout(2500)  # for MathJax
+    typeset(page)
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.evaluate(script)
     found = page.evaluate("axe.run('article.bd-article')")
