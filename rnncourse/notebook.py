@@ -24,12 +24,12 @@ def display_with_twin(widget: Any, twin: dict[str, str]) -> None:
         What stands for the widget, by MIME type.
     """
     display({"text/plain": repr(widget), **twin}, raw=True)
-    data, metadata = _view(widget)
+    data, metadata = view(widget)
     if data:
         display(data, metadata=metadata, raw=True)
 
 
-def _view(widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def view(widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what shows `widget`, by MIME type, without its text, and the metadata of that."""
     bundle = getattr(widget, "_repr_mimebundle_", None)
     if bundle is not None:

@@ -31,17 +31,37 @@ class ProgressBar:
 
     def __init__(self, total: int | None, label: str, enabled: bool = True) -> None:
         self.total, self.label, self.done = total, label, 0
-        self._bar: Any = None
-        self._show: Callable[[str], None] | None = None
-        if not enabled or not (_in_notebook() or _in_terminal()):
+        self._start = self._shown = time.monotonic()
+        self._bar: Any = None  # of tqdm
+        self._show: Callable[[str], None] | None = None  # a line of text
+        if not enabled:
             return
+        options = {"total": total, "unit": f" {label}", "leave": False, "dynamic_ncols": True}
+        if _in_notebook():
+            self._open_in_notebook(options)
+        elif sys.stderr is not None and sys.stderr.isatty():
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                self._show = _line_in_terminal
+            else:
+                self._bar = tqdm(**options)
+
+    def _open_in_notebook(self, options: dict[str, Any]) -> None:
+        # An output that starts and ends empty: a saved notebook is the same after every run.
+        display = sys.modules["IPython"].display
+        handle = display.display({"text/plain": ""}, raw=True, display_id=True)
+        self._show = lambda text: handle.update({"text/plain": text}, raw=True)
         try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            self._start = self._shown = time.monotonic()
-            self._show = _line_in_notebook() if _in_notebook() else _line_in_terminal
-        else:
-            self._bar = tqdm(total=total, unit=f" {label}", leave=False, dynamic_ncols=True)
+            from tqdm.notebook import tqdm
+
+            self._bar = tqdm(**options, display=False)
+        except ImportError:  # without tqdm, or without ipywidgets
+            return
+        from ..notebook import view
+
+        data, metadata = view(self._bar.container)
+        handle.update(data, metadata=metadata, raw=True)
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +83,7 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
             self._bar.update()
+            return
         if self._show is None:
             return
         now = time.monotonic()
@@ -81,23 +102,8 @@ def _in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def _in_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
 def _line_in_terminal(text: str) -> None:
     # A line that is as wide as the terminal would wrap, and could not be erased.
     width = shutil.get_terminal_size().columns - 1
     sys.stderr.write("\r\x1b[K" + text[:width])
     sys.stderr.flush()
-
-
-def _line_in_notebook() -> Callable[[str], None]:
-    # An output that starts and ends empty: a saved notebook is the same after every run.
-    display = sys.modules["IPython"].display
-    handle = display.display({"text/plain": ""}, raw=True, display_id=True)
-
-    def show(text: str) -> None:
-        handle.update({"text/plain": text}, raw=True)
-
-    return show

@@ -19,7 +19,8 @@ from rnncourse.training.progress import ProgressBar
 def without_tqdm(monkeypatch, request):
     """As where it is not installed."""
     if "tqdm" not in request.node.name:
-        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+        for module in ("tqdm.auto", "tqdm.notebook"):
+            monkeypatch.setitem(sys.modules, module, None)
 
 
 @pytest.fixture
@@ -99,7 +100,9 @@ def fake_ipython(monkeypatch, shell):
 
     def show(data, **options):
         shown.append((data, options))
-        return SimpleNamespace(update=lambda data, raw: shown.append((data, {"raw": raw})))
+        return SimpleNamespace(
+            update=lambda data, raw, metadata=None: shown.append((data, {"raw": raw}))
+        )
 
     module = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=show))
     monkeypatch.setitem(rnncourse.training.progress.sys.modules, "IPython", module)
@@ -210,3 +213,18 @@ def test_tqdm_counts_and_leaves_nothing(monkeypatch):
     (shown,) = bars
     assert (shown.n, shown.total, shown.postfix, shown.leave) == (3, 3, "loss 0.5", False)
     assert shown.disable  # it is closed
+
+
+def test_tqdm_in_a_notebook_leaves_an_empty_output(monkeypatch, terminal):
+    for needed in ("tqdm", "ipywidgets"):
+        pytest.importorskip(needed, reason=f"{needed} is not installed")
+    shown = fake_ipython(monkeypatch, SimpleNamespace(kernel=object()))
+    with ProgressBar(3, "updates") as bar:
+        for _ in range(3):
+            bar.advance("loss 0.5")
+        assert (bar._bar.n, bar._bar.total, bar._bar.postfix) == (3, 3, "loss 0.5")
+    views = [data for data, _ in shown if "application/vnd.jupyter.widget-view+json" in data]
+    assert len(views) == 1
+    assert [data for data, _ in shown if data not in views] == [{"text/plain": ""}] * 2
+    assert shown[-1][0] == {"text/plain": ""}
+    assert terminal.written == []
