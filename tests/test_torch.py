@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_reference import CASES, OPTIMIZERS, RECURRENT, as_arrays, as_state, build, run, saved
 
-from rnncourse import GRU, LSTM, RNN, Bidirectional, Embedding, Stack, clip_by_global_norm
+from rnncourse import (
+    GRU,
+    LSTM,
+    RNN,
+    SGD,
+    Bidirectional,
+    Embedding,
+    Model,
+    Readout,
+    Stack,
+    clip_by_global_norm,
+    fit,
+)
 from rnncourse import equations as eq
 from rnncourse.interop import load_torch_state, to_torch
 
@@ -253,3 +265,28 @@ def test_a_gru_step_where_both_conventions_agree(seed, D, H):
             getattr(cell, name).copy_(torch.tensor(W.reshape(getattr(cell, name).shape)))
         theirs = cell(torch.tensor(x)[None], torch.tensor(h_prev)[None])[0]
     assert_close(eq.gru_hidden(z, h_prev, n), theirs.numpy(), 1e-10)
+
+
+def test_a_dataloader_is_a_stream(rng):
+    """Its batches are lists of tensors, sequences first; `collate_fn` puts time first."""
+    x, labels = rng.normal(size=(10, 6, 3)).astype(np.float32), rng.integers(0, 2, 10)
+    data = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(labels))
+
+    def time_first(pairs):
+        xs, ys = zip(*pairs, strict=True)
+        return torch.stack(xs, dim=1), torch.stack(ys)
+
+    loader = torch.utils.data.DataLoader(data, batch_size=4, collate_fn=time_first)
+    ours, twin = (
+        Model(
+            LSTM(3, 4, rng=np.random.default_rng(1), dtype=np.float32),
+            Readout(4, 2, rng=np.random.default_rng(2), dtype=np.float32),
+            arrangement="many-to-one",
+        )
+        for _ in range(2)
+    )
+    fit(ours, loader, epochs=2, optimizer=SGD(0.1), validation=loader, progress=False)
+    cuts = [(x[k : k + 4].swapaxes(0, 1), labels[k : k + 4]) for k in (0, 4, 8)]
+    fit(twin, cuts, epochs=2, optimizer=SGD(0.1), progress=False)
+    for name, W in ours.params.items():
+        np.testing.assert_array_equal(W, twin.params[name])
