@@ -253,7 +253,7 @@ def _kind(state: Mapping[str, Any], suffix: str = "_l0") -> str | None:
     """Return of what module a state dict is, as far as its names and shapes tell."""
     if any(name.startswith("weight_hr") for name in state):
         return "an LSTM with projections"
-    if set(state) == {"weight"}:
+    if set(state) == {"weight"} and len(np.shape(state["weight"])) == 2:
         return "a torch.nn.Embedding"
     for end, cell in ((suffix, ""), ("", "Cell")):
         match np.shape(state.get(f"weight_hh{end}", ())):
