@@ -364,7 +364,7 @@ def test_the_kind_of_every_layer_of_a_stack_is_looked_at(rng):
         (
             {"fc.bias": [1]},
             ValueError,
-            "state is of a whole model, with no module that we know,",
+            r"state has \['fc\.bias'\], expected \['bias_hh_l0', ",
         ),
     ],
 )
