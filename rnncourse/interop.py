@@ -226,34 +226,40 @@ def _require_kind(state: Mapping[str, Any], expected: str, suffix: str = "_l0") 
     """Raise ``ValueError`` if a state dict is plainly of another kind of module, or of a model that
     holds the module as one of its parts.
     """
-    prefixes = dict.fromkeys(name.rpartition(".")[0] for name in state)
-    if any(prefixes):
-        own = {p: {n: a for n, a in state.items() if n.rpartition(".")[0] == p} for p in prefixes}
-        parts = {p: _kind({n.rpartition(".")[2]: a for n, a in own[p].items()}) for p in prefixes}
-        found = [f"{kind} under {p + '.'!r}" for p, kind in parts.items() if p and kind]
-        fitting = [f"{p}." for p, kind in parts.items() if kind == f"a torch.nn.{expected}"]
+    wanted = f"a torch.nn.{expected}"
+    if found := _modules_within(state):
+        given = ", ".join(f"{kind} under {prefix!r}" for prefix, kind in found.items())
         strip = ""
-        if fitting:
+        if fitting := [prefix for prefix, kind in found.items() if kind == wanted]:
             strip = (
                 f": strip the prefix, {{n.removeprefix({fitting[0]!r}): a for n, a in "
                 f"state.items() if n.startswith({fitting[0]!r})}}"
             )
         raise ValueError(
-            f"state is of a whole model, with {', '.join(found) or 'no module that we know'}, "
-            f"expected that of a torch.nn.{expected} alone{strip}"
+            f"state is of a whole model, with {given}, expected that of {wanted} alone{strip}"
         )
-    given = _kind(state, suffix)
+    kind = _kind(state, suffix)
     if expected == "Embedding" and set(state) != {"weight"}:
-        given = given or "another module"
-    if given not in (None, f"a torch.nn.{expected}"):
-        raise ValueError(f"state is of {given}, expected that of a torch.nn.{expected}")
+        kind = kind or "another module"
+    if kind not in (None, wanted):
+        raise ValueError(f"state is of {kind}, expected that of {wanted}")
+
+
+def _modules_within(state: Mapping[str, Any]) -> dict[str, str]:
+    """Return the kind of each module that is a part of a model, by the prefix of its names."""
+    parts: dict[str, dict[str, Any]] = {}
+    for name, value in state.items():
+        prefix, dot, own = name.rpartition(".")
+        parts.setdefault(prefix + dot, {})[own] = value
+    kinds = {prefix: _kind(part) for prefix, part in parts.items() if prefix}
+    return {prefix: kind for prefix, kind in kinds.items() if kind}
 
 
 def _kind(state: Mapping[str, Any], suffix: str = "_l0") -> str | None:
     """Return of what module a state dict is, as far as its names and shapes tell."""
     if any(name.startswith("weight_hr") for name in state):
         return "an LSTM with projections"
-    if set(state) == {"weight"}:
+    if set(state) == {"weight"} and len(np.shape(state["weight"])) == 2:
         return "a torch.nn.Embedding"
     for end, cell in ((suffix, ""), ("", "Cell")):
         match np.shape(state.get(f"weight_hh{end}", ())):

@@ -294,7 +294,7 @@ class Model(Generic[L]):
         ------
         TypeError, ValueError
             A wrong dtype or shape, a length outside 1..T, NaN or infinity in x, in the state or
-            in a parameter.
+            in a parameter; a masked entry.
         """
         return self.run(x, state=state, lengths=lengths, steps=steps)[0]
 

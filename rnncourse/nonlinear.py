@@ -1,5 +1,7 @@
 """Sigmoid and softmax that cannot overflow."""
 
+from math import isfinite
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -33,7 +35,8 @@ def sigmoid(z: ArrayLike) -> Array:
     """
     array = numeric("z", z, "iufc", "real or complex numbers")
     array = array if array.dtype.kind == "c" else float_array("z", array)
-    refuse("z", "NaN", np.isnan(array), "numbers")
+    if np.isnan(array.sum()):  # it decides almost always
+        refuse("z", "NaN", np.isnan(array), "numbers")
     return logistic(array)
 
 
@@ -90,7 +93,8 @@ def log_shares(z: Array) -> Array:
 def _logits(z: ArrayLike) -> Array:
     array = float_array("z", z)
     require_shape("z", array, (*("N",) * (array.ndim - 1), "O"))
-    refuse("z", "NaN or infinity", np.isnan(array) | (array == np.inf), LOGITS)
-    nothing_left = (array == -np.inf).all(axis=-1)
-    refuse("z, by the largest entry of each row,", "-infinity", nothing_left, "finite numbers")
+    if not isfinite(array.sum()):  # it decides almost always
+        refuse("z", "NaN or infinity", np.isnan(array) | (array == np.inf), LOGITS)
+        nothing_left = (array == -np.inf).all(axis=-1)
+        refuse("z, by the largest entry of each row,", "-infinity", nothing_left, "finite numbers")
     return array

@@ -116,7 +116,7 @@ def boolean_array(name: str, value: ArrayLike, shape: tuple[int | str, ...]) -> 
 def float_array(name: str, value: ArrayLike) -> Array:
     """Return `value` as floats: float32 and float64 as they are, other real numbers as float64."""
     array = numeric(name, value, "iuf", "real numbers")
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    return array if array.dtype.char in "fd" else array.astype(np.float64)
 
 
 def numeric(name: str, value: ArrayLike, kinds: str, expected: str) -> NDArray:

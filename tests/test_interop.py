@@ -290,3 +290,137 @@ def test_what_is_no_layer_is_refused(function):
     pytest.importorskip("torch", exc_type=ImportError)
     with pytest.raises(TypeError, match=r"^layer is None, without .*, expected a layer such as"):
         function(None)
+
+
+# ---------------------------------------------------------------- what else a state dict may be of
+
+
+def state_of(kind, rng, H=4):
+    """Return a state dict of a module of this kind, with 2 inputs and H units."""
+    if kind == "Embedding":
+        return {"weight": rng.normal(size=(2, H))}
+    name, cell = (kind.removesuffix("Cell"), kind.endswith("Cell"))
+    end, R = "" if cell else "_l0", ROWS[name] * H
+    return {
+        f"weight_ih{end}": rng.normal(size=(R, 2)),
+        f"weight_hh{end}": rng.normal(size=(R, H)),
+        f"bias_ih{end}": rng.normal(size=R),
+        f"bias_hh{end}": rng.normal(size=R),
+    }
+
+
+OURS = {
+    "RNN": lambda o: RNN(2, 4, **o),
+    "LSTM": lambda o: LSTM(2, 4, **o),
+    "GRU": lambda o: GRU(2, 4, **o),
+    "Embedding": lambda o: Embedding(2, 4, **o),
+}
+SINGLE = {name: build for name, build in OURS.items() if name != "Embedding"}
+BOTH = {f"{n} both ways": lambda o, b=build: Bidirectional(b(o)) for n, build in SINGLE.items()}
+STACKS = {f"{n} in a stack": lambda o, b=build: Stack(b(o)) for n, build in SINGLE.items()}
+
+
+@pytest.mark.parametrize("ours", [*OURS, *BOTH, *STACKS])
+@pytest.mark.parametrize("theirs", [*OURS, "RNNCell", "LSTMCell", "GRUCell"])
+def test_a_state_of_another_kind_is_named_with_and_without_a_prefix(rng, ours, theirs):
+    layer = (OURS | BOTH | STACKS)[ours]({"rng": rng})
+    before, state, kind = snapshot(layer), state_of(theirs, rng), ours.split()[0]
+    if theirs != kind:
+        message = rf"^state is of a torch\.nn\.{theirs}, expected that of a torch\.nn\.{kind}$"
+        with pytest.raises(ValueError, match=message):
+            load_torch_state(layer, state)
+    for prefix in ("rnn.", "module.encoder.0."):
+        whole = {f"{prefix}{n}": a for n, a in state.items()} | {"out.bias": np.ones(2)}
+        message = rf"^state is of a whole model, with a torch\.nn\.{theirs} under '{prefix}', .* a "
+        message += rf"torch\.nn\.{kind} alone"
+        if theirs == kind:
+            message += rf": strip the prefix, {{n\.removeprefix\('{prefix}'\): a for n, a in "
+        with pytest.raises(ValueError, match=message + ("" if theirs == kind else "$")):
+            load_torch_state(layer, whole)
+    assert_close(snapshot(layer), before, 0)
+
+
+def test_what_the_message_says_about_a_prefix_works(rng):
+    layer, own = LSTM(2, 4, rng=rng), state_of("LSTM", rng)
+    state = {f"lstm.{n}": a for n, a in own.items()} | {"embed.weight": np.ones((3, 2))}
+    with pytest.raises(ValueError, match=r"under 'embed\.'.* strip the prefix") as caught:
+        load_torch_state(layer, state)
+    stripped = str(caught.value).partition("strip the prefix, ")[2]
+    load_torch_state(layer, eval(stripped, {"state": state}))
+    assert_array_equal(layer.params["W_hh"], own["weight_hh_l0"])
+
+
+def test_the_kind_of_every_layer_of_a_stack_is_looked_at(rng):
+    layer = Stack(LSTM(2, 4, rng=rng), RNN(4, 4, rng=rng))
+    state = torch_state(Stack(LSTM(2, 4, rng=rng), GRU(4, 4, rng=rng)))
+    with pytest.raises(ValueError, match=r"^state is of a torch\.nn\.GRU, expected .*\.RNN$"):
+        load_torch_state(layer, state)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        ({0: 1}, TypeError, "state has the name 0, expected text such as 'weight_hh_l0'"),
+        (
+            {"fc.bias": [1]},
+            ValueError,
+            r"state has \['fc\.bias'\], expected \['bias_hh_l0', ",
+        ),
+    ],
+)
+def test_a_state_with_other_names_is_refused(rng, state, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        load_torch_state(RNN(2, 4, rng=rng), state)
+
+
+# ---------------------------------------------------------------- tensors, and layers read-only
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e5m2"])
+@pytest.mark.parametrize("kind", OURS)
+def test_tensors_of_any_floating_dtype_are_read(rng, kind, dtype):
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    layer, state = OURS[kind]({"rng": rng}), state_of(kind, rng)
+    tensors = {n: torch.tensor(a).to(getattr(torch, dtype)) for n, a in state.items()}
+    load_torch_state(layer, {n: t.requires_grad_() for n, t in tensors.items()})
+    other = OURS[kind]({"rng": rng})
+    load_torch_state(other, {n: t.detach().double().numpy() for n, t in tensors.items()})
+    assert_close(snapshot(layer), snapshot(other), 1e-6 if kind != "Embedding" else 0)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's, of quantization and sparse layouts
+@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda torch, t: t.to("meta"), r"cannot be read \(.*meta tensor.*\), expected a dense"),
+        (lambda torch, t: t.to_sparse(), r"cannot be read \(.*[Ss]parse.*\), expected a dense"),
+        (lambda torch, t: t.to_sparse_csr(), r"cannot be read \(.*[Ss]parse.*\), expected a dense"),
+        (
+            lambda torch, t: torch.quantize_per_tensor(t.float(), 0.1, 0, torch.qint8),
+            r"cannot be read \(.*QInt8\), expected a dense",
+        ),
+        (lambda torch, t: (t + 1j).conj(), r"cannot be read \(.*conjugate.*\), expected a dense"),
+        (lambda torch, t: t + 1j, "has dtype complex128, expected real numbers"),
+        (lambda torch, t: t > 0, "has dtype bool, expected real numbers"),
+    ],
+)
+def test_tensors_that_cannot_be_read_are_named(rng, kind, change, message):
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    layer, state = OURS[kind]({"rng": rng}), state_of(kind, rng)
+    before, name = snapshot(layer), next(n for n in reversed(state) if "weight" in n)
+    state[name] = change(torch, torch.tensor(state[name]))
+    with pytest.raises(TypeError, match=f"^{name} {message}"):
+        load_torch_state(layer, state)
+    assert_close(snapshot(layer), before, 0)
+
+
+@pytest.mark.parametrize("kind", ["LSTMs", "GRUs both ways"])
+def test_a_layer_that_is_read_only_in_part_is_left_as_it_is(rng, kind):
+    layer = make(kind, rng)
+    before = snapshot(layer)
+    last = owners(layer)[-1][1]
+    last._W.flags.writeable = False
+    with pytest.raises(ValueError, match=r"^layer2\.\S*W_xh is read-only, .*copy\.deepcopy"):
+        load_torch_state(layer, draw_state(layer, rng))
+    assert_close(snapshot(layer), before, 0)

@@ -1,7 +1,12 @@
 """The checks that every module shares. Where they are used, the modules' own tests say so."""
 
+import copy
+import io
+import pickle
+
 import numpy as np
 import pytest
+from helpers import LAYERS, make_model
 from numpy.testing import assert_array_equal
 
 from rnncourse.validation import (
@@ -16,6 +21,7 @@ from rnncourse.validation import (
     require_number,
     require_positive,
     require_size,
+    require_writable,
     sequences,
     whole_numbers,
 )
@@ -161,3 +167,97 @@ def test_a_choice_is_text(value):
 def test_a_number_too_large_for_a_float_is_not_finite(check):
     with pytest.raises(ValueError, match=r"^n is 1000.*, expected a finite number"):
         check("n", 10**400)
+
+
+# ---------------------------------------------------------------- weights that are read-only
+
+
+def read_only(model, folder):
+    """Return the model as a worker of joblib gets it: its arrays are mapped from files, to read."""
+    files = iter(range(1000))
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            if type(value) is not np.ndarray:
+                return None
+            path = folder / f"{next(files)}.npy"
+            np.save(path, value)
+            return path
+
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, path):
+            return np.load(path, mmap_mode="r")
+
+    memory = io.BytesIO()
+    Pickler(memory).dump(model)
+    memory.seek(0)
+    return Unpickler(memory).load()
+
+
+def assert_views_of_one_matrix(model):
+    """What is written into a named weight changes what the layer computes, and nothing else."""
+    x = np.ones((3, 2, 2))
+    for name, W in model.params.items():
+        before, y = {n: V.copy() for n, V in model.params.items()}, model.predict(x)
+        W[...] += 0.5
+        assert (model.predict(x) != y).any(), name
+        moved = {n for n, V in model.params.items() if (V != before[n]).any()}
+        assert moved == {name}
+
+
+@pytest.mark.parametrize("kind", [*LAYERS, "LSTMs"])
+def test_weights_that_are_read_only_are_named_and_a_copy_is_writable(rng, tmp_path, kind):
+    original = make_model(2, 4, 3, rng, layer=kind)
+    model = read_only(original, tmp_path)
+    x, values = rng.normal(size=(3, 2, 2)), {n: W + 1 for n, W in original.params.items()}
+    before = {n: W.copy() for n, W in model.params.items()}
+    assert_array_equal(model.predict(x), original.predict(x))
+    with pytest.raises(ValueError, match=r"^\S+ is read-only, .*expected a writable array; copy"):
+        model.load_params(values)
+    require_writable(original.params)
+    for name in model.params:
+        with pytest.raises(ValueError, match=f"^{name} is read-only"):
+            require_writable({name: model.params[name]})
+    copied = copy.deepcopy(model)
+    require_writable(copied.params)
+    copied.load_params(values)
+    for n, W in copied.params.items():
+        assert_array_equal(W, values[n])
+        assert_array_equal(model.params[n], before[n])
+    assert_views_of_one_matrix(copied)
+
+
+def test_nothing_is_written_if_one_of_the_weights_is_read_only():
+    params = {"A": np.zeros(2), "b": np.broadcast_to(0.0, 2)}
+    with pytest.raises(ValueError, match=r"^b is read-only"):
+        copy_params(params, {"A": np.ones(2), "b": np.ones(2)})
+    assert_array_equal(params["A"], 0)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU", "stack", "bidirectional"])
+def test_workers_of_joblib_get_weights_that_are_read_only(rng, kind):
+    joblib = pytest.importorskip("joblib", exc_type=ImportError)
+    model = make_model(2, 4, 3, rng, layer=kind)
+    work = joblib.delayed(_in_a_worker)
+    ((message, changed),) = joblib.Parallel(n_jobs=2, max_nbytes=1)([work(model)])
+    assert "is read-only" in message
+    assert changed
+
+
+def _in_a_worker(model):
+    """Return what loading weights into a model says, and whether it works with a copy."""
+    values = {n: W + 1 for n, W in model.params.items()}
+    try:
+        model.load_params(values)
+        message = "nothing"
+    except ValueError as error:
+        message = str(error)
+    copied = copy.deepcopy(model)
+    copied.load_params(values)
+    assert_views_of_one_matrix(copied)
+    return message, all((copied.params[n] != W).all() for n, W in model.params.items())
+
+
+def test_what_is_no_mapping_is_refused():
+    with pytest.raises(TypeError, match=r"^values is a list, expected a mapping of named arrays"):
+        copy_params({"A": np.zeros(2)}, [1, 2])

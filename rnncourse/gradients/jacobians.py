@@ -5,7 +5,7 @@ the states of all layers, one below the other, for a Stack. Every function works
 that reads in one direction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -93,8 +93,7 @@ def step_jacobians(layer: Layer, x: ArrayLike, state: Any = None) -> Array:
         x = real_array("x", x, ("T", layer.input_size), layer.dtype)
     _, like, _ = call.forward(layer, x[:1, None], state, None)  # shows what the state is made of
     n = _flat(like).shape[1]
-    if state is not None:
-        state = _mapped(lambda s: np.repeat(s, n, axis=0), state)
+    state = _repeated(state, n, like)
     each_entry = _split(np.eye(n, dtype=layer.dtype), like)
     jacobians = []
     for x_t in x:
@@ -291,15 +290,23 @@ def _arrays(state: Any) -> list[Array]:
 def _split(flat: Array, like: Any) -> Any:
     """Return the rows of (B, n) as a state of the structure of `like`: the inverse of `_flat`."""
     widths = [a.shape[1] for a in _arrays(like)]
-    parts = iter(np.split(flat, np.cumsum(widths)[:-1], axis=1))
-    return _mapped(lambda _: next(parts), like)
+    return _filled(iter(np.split(flat, np.cumsum(widths)[:-1], axis=1)), like)
 
 
-def _mapped(f: Callable[[Array], Array], state: Any) -> Any:
-    """Return `state` with `f` applied to each of its arrays; None stays None."""
-    if isinstance(state, tuple | list):
-        return tuple(_mapped(f, s) for s in state)
-    return None if state is None else f(np.asarray(state))
+def _filled(parts: Iterator[Array], like: Any) -> Any:
+    """Return a state of the structure of `like`, of the arrays that come next."""
+    if isinstance(like, tuple):
+        return tuple(_filled(parts, part) for part in like)
+    return next(parts)
+
+
+def _repeated(state: Any, n: int, like: Any) -> Any:
+    """Return a state of the structure of `like` for a batch of 1 as one for a batch of n."""
+    if state is None:
+        return None
+    if isinstance(like, tuple):
+        return tuple(_repeated(s, n, part) for s, part in zip(state, like, strict=True))
+    return np.repeat(np.asarray(state), n, axis=0)
 
 
 def _square(name: str, value: ArrayLike) -> Array:

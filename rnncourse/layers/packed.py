@@ -194,7 +194,8 @@ class PackedLayer(Generic[State, Trace]):
         ------
         TypeError, ValueError
             A wrong dtype or shape; T = 0; a length outside 1..T; NaN or infinity in x, in the
-            state or in a parameter; numbers so large that a state overflows.
+            state or in a parameter; numbers so large that a state overflows; a masked entry of a
+            NumPy masked array, or a tensor that requires a gradient: both would be lost.
         """
         x, lengths, inside = sequences(x, lengths, self.input_size, self.dtype)
         start = self._parts("state", state, x.shape[1])

@@ -127,7 +127,7 @@ def squared_error(
 
     Returns
     -------
-    E : float
+    E : float; infinite if too large
     dy : (..., O)
         ∂E/∂y; zeros where `mask` is False.
 
@@ -163,7 +163,7 @@ def softmax_cross_entropy(
 
     Returns
     -------
-    E : float
+    E : float; infinite if too large
     dy : (..., O)
         ∂E/∂y; zeros where `mask` is False.
 

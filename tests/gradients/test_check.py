@@ -5,7 +5,13 @@ import pytest
 from helpers import make_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
-from rnncourse import check_gradients, clip_by_global_norm, clip_by_value, global_norm
+from rnncourse import (
+    check_gradients,
+    clip_by_global_norm,
+    clip_by_value,
+    global_norm,
+    jacobians,
+)
 from rnncourse.gradients.check import Entry, GradientReport
 
 # ---------------------------------------------------------------- check_gradients
@@ -225,11 +231,36 @@ def test_gradients_that_are_not_finite_are_refused_unchanged(bad):
     assert_array_equal(grads["a"], [3.0, 4.0])
 
 
-@pytest.mark.filterwarnings("ignore:overflow")
 def test_a_norm_that_overflows_is_refused():
-    message = "^the global norm is inf: the sum of squares is not finite, expected finite gradients"
+    message = "^the global norm is inf: the root of the squares is not finite, expected finite grad"
     with pytest.raises(FloatingPointError, match=message):
-        clip_by_global_norm({"a": np.array([1e200])}, 1.0)
+        clip_by_global_norm({"a": np.array([1.7e308, 1.7e308])}, 1.0)
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e-200, 1e-140, 1e-20, 1.0, 1e200, 1e307])
+def test_a_norm_whose_squares_do_not_fit_is_right(scale):
+    grads = {"a": scale * np.array([3.0]), "b": scale * np.array([[4.0], [12.0]])}
+    assert_allclose(global_norm(grads), 13 * scale, rtol=1e-15)
+    # Cut at a norm that needs a factor too small to be exact, if at any.
+    norm = clip_by_global_norm(grads, 1e-5 if scale >= 1 else 6.5 * scale)
+    assert_allclose(norm, 13 * scale, rtol=1e-15)
+    if scale > 1e-200:
+        assert_allclose(global_norm(grads), 1e-5 if scale >= 1 else 6.5 * scale, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_clipping_keeps_its_digits_in_a_narrow_dtype(dtype):
+    """As one number of that dtype, the factor would have lost most of them, or be 0."""
+    largest = np.finfo(dtype).max
+    grads = {"a": np.array([largest, largest], dtype)}
+    max_norm = float(np.finfo(dtype).tiny) * 4
+    clip_by_global_norm(grads, max_norm)
+    assert_allclose(global_norm(grads), max_norm, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_the_norms_of_a_step_whose_squares_do_not_fit_are_right():
+    terms = {"a": np.array([[3e200], [3.0], [0.0]]), "b": np.array([4e200, 4.0, 0.0])}
+    assert_allclose(jacobians.norm_by_step(terms), [5e200, 5.0, 0.0], rtol=1e-15)
 
 
 @pytest.mark.parametrize("max_norm", [0, -1, np.inf, np.nan])

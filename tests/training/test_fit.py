@@ -669,19 +669,13 @@ def test_weights_that_are_not_finite_stop_the_run(rng, monkeypatch, name, size):
 
 
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
-@pytest.mark.parametrize(
-    ("size", "reason"), [(1e200, "the loss is inf"), (1e150, "inf"), (1e300, "the loss is inf")]
-)
-def test_a_loss_or_gradient_that_overflows_stops_the_run(rng, clip_norm, size, reason):
+@pytest.mark.parametrize("size", [1e200, 1e300])
+def test_a_loss_that_overflows_stops_the_run(rng, clip_norm, size):
     p = make_problem(rng, loss="squared_error", reduction="sum")
     p.targets *= size
-    if size == 1e150:  # the loss is finite, its gradient is not
-        p.model.params["W_hy"][...] = 1e160
-        p.model.params["b_h"][...] = 0
-        p.x *= 1e-12
     before = weights(p.model)
     where = "in epoch 1 at update 1: "
-    with pytest.raises(TrainingDiverged, match=rf"{where}.*{reason}.*not yet measured"):
+    with pytest.raises(TrainingDiverged, match=rf"{where}the loss is inf.*not yet measured"):
         run(p, clip_norm=clip_norm)
     assert_same(p.model, before)
 
