@@ -29,6 +29,7 @@ FOLDERS = {dotted(p) for p in FOLDER.rglob("__init__.py")}
 MODULES = sorted(set(SOURCES) - {""})
 # What may come from outside NumPy and the standard library, and where: by module, or by folder.
 OPTIONAL = {
+    "experiments": {"joblib", "distributed"},
     "figures": {"matplotlib", "matplotlib_inline", "cycler"},
     "interop": {"torch"},
     "explorables": {"anywidget", "traitlets"},
@@ -230,7 +231,7 @@ def test_what_version_0_1_offers_is_still_there():
     assert modules == PUBLIC_MODULES - {"metrics", "schedules"}
 
 
-@pytest.mark.parametrize("folder", ["data", "layers", "gradients", "training"])
+@pytest.mark.parametrize("folder", ["data", "layers", "gradients", "training", "experiments"])
 def test_a_room_says_what_it_holds(folder):
     held = load(folder)
     assert all(hasattr(held, name) for name in held.__all__)
@@ -244,7 +245,8 @@ def test_the_version_is_that_of_the_project():
 
 
 def load(module):
-    for needed in OPTIONAL.get(room(module), set()) - {"torch", "tqdm"}:  # loaded when used
+    when_used = {"torch", "tqdm", "joblib", "distributed"}
+    for needed in OPTIONAL.get(room(module), set()) - when_used:
         pytest.importorskip(needed, reason=f"{needed} is not installed")
     return importlib.import_module(f"rnncourse.{module}")
 

@@ -4,7 +4,7 @@
 other modules are experiments of the book: `forget_bias`, `sunspots`, `marked_numbers` and
 `character_seeds`. Each has `EXPERIMENT`, `run` for one run, `saved` for the results that travel
 with the package, and `table`. `characters` is the network that the last of them searched for.
-``python -m rnncourse.experiments`` lists them.
+`__main__` is the command line: ``python -m rnncourse.experiments`` lists them.
 """
 
 from .sweep import Experiment, Results, SweepError, Trial, read, table

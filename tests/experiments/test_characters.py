@@ -7,6 +7,8 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from rnncourse import GRU, LSTM, Embedding, Model, Readout, Stack
+from rnncourse.data import text
 from rnncourse.experiments import characters
 
 
@@ -84,6 +86,50 @@ def test_separation_is_the_correlation(saved):
     assert np.allclose(found, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_unit_that_never_changes_is_on_no_side(saved):
+    model = saved.model()
+    for q in "ifgo":
+        for W in model.layer.gate(q).values():
+            W[3] = 0  # unit 4
+    separation = characters.separation(model, characters.TEXT)
+    assert separation[3] == 0
+    assert np.isfinite(separation).all()
+
+
+def test_separation_of_a_text_and_alphabet_of_ones_own(rng):
+    alphabet = text.alphabet("it’s ‘so’ and 'no'")
+    model = Model(LSTM(len(alphabet), 3, rng=rng), Readout(3, len(alphabet), rng=rng))
+    separation = characters.separation(model, "it’s ‘so’ and so", "‘’", alphabet=alphabet)
+    assert separation.shape == (3,)
+    assert np.abs(separation).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda rng: 3, "model is a int, expected a Model"),
+        (lambda rng: LSTM(20, 4, rng=rng), "model is a LSTM, expected a Model"),
+        (lambda rng: Model(GRU(20, 4, rng=rng), Readout(4, 20, rng=rng)), "has a GRU, whose trace"),
+        (
+            lambda rng: Model(Stack(LSTM(20, 4, rng=rng)), Readout(4, 20, rng=rng)),
+            "model has a Stack, whose trace has no memory cell c, expected an LSTM",
+        ),
+        (
+            lambda rng: Model(LSTM(19, 4, rng=rng), Readout(4, 19, rng=rng)),
+            "model reads 19 numbers a step, expected the alphabet's 20 characters",
+        ),
+        (
+            lambda rng: Model(Embedding(20, 4, rng=rng), Readout(4, 20, rng=rng)),
+            "model reads labels a step, expected the alphabet's 20 characters",
+        ),
+    ],
+)
+def test_separation_needs_a_memory_cell_and_the_alphabet(rng, make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        characters.separation(make(rng), characters.TEXT)
+
+
 def test_the_saved_network_closes_each_bracket_with_its_like(saved):
     text = characters.sentences(20_000, np.random.default_rng(6))
     y = saved.model().predict(characters.one_hot([text]))[:, 0]
@@ -129,6 +175,7 @@ def test_bad_arguments_are_named(arguments, message):
         (lambda: characters.one_hot(["ad", "a"]), r"texts has the lengths \[1, 2\], expected"),
         (lambda: characters.one_hot([]), r"texts has the lengths \[\], expected"),
         (lambda: characters.inside("sun", "“"), "marks is '“', expected two characters"),
+        (lambda: characters.inside("so” no “so”"), "'”' as character 3, which closes what is not"),
         (lambda: characters.unpack("@@", {"W": (2,)}), "base64"),
         (lambda: characters.separation(characters.saved().model(), "sun"), "on one side"),
     ],

@@ -1,6 +1,8 @@
 """The experiments run, go on where they stopped, and say what was saved."""
 
+import hashlib
 import json
+from dataclasses import astuple
 from itertools import product
 
 import pytest
@@ -36,30 +38,19 @@ def test_the_table_counts_and_takes_medians():
     assert rows[2].split() == ["50", "1", "3/4", "120", "2.0"]
 
 
-def test_all_runs_go_on_where_they_stopped(tmp_path, monkeypatch):
-    path = tmp_path / "results.json"
-    monkeypatch.setattr(forget_bias, "LENGTHS", (20,))
-    monkeypatch.setattr(forget_bias, "BIASES", (0, 1, 3))
-    monkeypatch.setattr(forget_bias, "SEEDS", range(2))
-    made = []
+def test_the_saved_numbers_are_those_of_version_0_1():
+    rows = [list(astuple(r)) for r in forget_bias.saved()]
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    assert digest == "6404f85e5cbbcd81b2e297244e18fc435fa9aec9c809445f08349503e6d93e30"
 
-    def run(length, bias, seed):
-        if len(made) == 4:
-            raise KeyboardInterrupt
-        made.append((length, bias, seed))
-        return Run(length, bias, seed, 60, 0.1)
 
-    monkeypatch.setattr(forget_bias, "run", run)
-    with pytest.raises(KeyboardInterrupt):
-        forget_bias.run_all(path)
-    assert len(json.loads(path.read_text())) == 4
-    first, made = made, []
-    runs = forget_bias.run_all(path)
-    assert len(made) == 2
-    assert {(r.length, r.forget_bias, r.seed) for r in runs} == set(first) | set(made)
-    assert len(runs) == 6
-    assert forget_bias._read(path.read_text()) == runs
-    assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
+def test_the_sweep_makes_the_runs_of_its_grid(tmp_path, monkeypatch):
+    path, only = tmp_path / "forget_bias.jsonl", {"length": [20], "forget_bias": [1, 3]}
+    assert len(forget_bias.EXPERIMENT.grid()) == 120
+    trials = forget_bias.EXPERIMENT.run(path, only=only, seeds=[0], progress=False)
+    expected = [forget_bias.run(20, bias, 0).updates for bias in (1, 3)]
+    assert [t.result for t in trials] == [{"updates": updates} for updates in expected]
+    assert forget_bias.EXPERIMENT.table(trials).splitlines()[1].split()[:3] == ["20", "1", "1/1"]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +65,3 @@ def test_all_runs_go_on_where_they_stopped(tmp_path, monkeypatch):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         forget_bias.run(**{"length": 20, "forget_bias": 1, "seed": 0, **arguments})
-
-
-def test_the_folder_of_the_results_is_looked_for_before_the_first_run(tmp_path):
-    with pytest.raises(ValueError, match=r"^path is .*, expected a file in a folder that exists"):
-        forget_bias.run_all(tmp_path / "none" / "results.json")

@@ -162,7 +162,10 @@ def site():
 
 
 def test_the_site_is_complete():
-    expected = ["index", *(f"book/{n}" for n in ("index", "using", "notation", "bibliography"))]
+    expected = [
+        "index",
+        *(f"book/{n}" for n in ("index", "using", "notation", "sweeps", "bibliography")),
+    ]
     assert {f"{name}.html" for name in expected} | CHAPTERS.keys() <= set(PAGES)
 
 
