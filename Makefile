@@ -9,22 +9,30 @@ BROWSER_TOOLS ?= playwright==1.65.2 axe-playwright-python==0.1.8
 
 VENV := .venv
 BIN  := $(VENV)/bin
-PIP  := $(BIN)/python -m pip --disable-pip-version-check -qq
 SITE := _build/html
+# Modules are compiled when they are first imported, and most never are.
+INSTALL := -m pip --disable-pip-version-check -qq install --no-compile
+PIP  := $(BIN)/python $(INSTALL)
+LOWEST := .venv-lowest
 
-# Two test workers on a small machine: one arithmetic thread each.
+# Two test workers on a small machine: one arithmetic thread each. Neighbors stay with one worker,
+# so that what they share (a page, a JupyterLab) is opened once.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
+NBVAL := -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/book/sanitize.cfg \
+         -n $(WORKERS) --dist loadfile
 
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*__pycache__*')
 
-.PHONY: help book test lint unit notebooks-test site-test lab serve torch browser stills bench notebooks format lock \
-        clean distclean
+.PHONY: help book test lint unit notebooks-test site-test lowest lowest-install lab serve torch browser stills bench \
+        notebooks format lock clean distclean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
 help:
 	@echo 'make book       build the book into $(SITE)'
 	@echo 'make test       lint, types, unit tests, every notebook re-run, the built pages checked'
+	@echo 'make lowest     package and notebooks with the lowest versions that pyproject.toml allows'
 	@echo 'make lab        open the notebooks in JupyterLab'
 	@echo 'make serve      serve the built book at http://localhost:$(PORT)/'
 	@echo 'make torch      install PyTorch (CPU) into $(VENV), for the live comparison tests'
@@ -49,18 +57,18 @@ $(BIN)/python:
 
 $(VENV)/.installed: requirements.txt pyproject.toml $(BIN)/python
 	@echo 'Installing the locked requirements into $(VENV) (a few minutes the first time) ...'
-	@$(PIP) install -r requirements.txt
-	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@$(PIP) --no-deps -r requirements.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.installed
 	@echo 'Installing JupyterLab ...'
-	@$(PIP) install --no-build-isolation --constraint requirements.txt --editable '.[lab]'
+	@$(PIP) --no-build-isolation --constraint requirements.txt --editable '.[lab]'
 	@touch $@
 
 $(VENV)/.torch: $(VENV)/.installed
 	@echo 'Installing $(TORCH) ...'
-	@$(PIP) install '$(TORCH)'
+	@$(PIP) '$(TORCH)'
 	@touch $@
 
 torch: $(VENV)/.torch
@@ -68,7 +76,7 @@ torch: $(VENV)/.torch
 # A browser that is there already is used; otherwise Playwright brings one.
 $(VENV)/.browser: $(VENV)/.lab
 	@echo 'Installing $(BROWSER_TOOLS) ...'
-	@$(PIP) install $(BROWSER_TOOLS)
+	@$(PIP) $(BROWSER_TOOLS)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit; done; \
 	  $(BIN)/playwright install --with-deps chromium
 	@touch $@
@@ -111,14 +119,35 @@ unit: $(VENV)/.installed
 	  echo 'PyTorch is not installed: live parity tests are skipped; saved reference arrays are still checked. `make torch` installs it.'
 	@test -e $(VENV)/.browser || \
 	  echo 'No browser is set up: the interactive figures are tested in Python only. `make browser` sets one up.'
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) tests --ignore=tests/site
+	$(ONE_THREAD) $(BIN)/python $(PYTEST) tests --ignore=tests/site
 
 notebooks-test: $(VENV)/.installed
-	$(ONE_THREAD) $(BIN)/python -m pytest -q --nbval --nbval-current-env \
-	  --nbval-sanitize-with tests/book/sanitize.cfg -n $(WORKERS) --dist loadfile book
+	$(ONE_THREAD) $(BIN)/python $(NBVAL) book
 
 site-test: $(SITE)/.built
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests/site
+	$(BIN)/python $(PYTEST) tests/site
+
+# --- the lowest versions that pyproject.toml allows, on the oldest Python -----------------------
+
+$(LOWEST)/.installed: tests/lowest.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo 'The lowest versions are those for Python 3.11: make lowest PYTHON=python3.11'; exit 1; }
+	@echo 'Installing the lowest versions into $(LOWEST) ...'
+	@rm -rf $(LOWEST)
+	@$(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python $(INSTALL) --no-deps -r tests/lowest.txt
+	@touch $@
+
+lowest-install: $(LOWEST)/.installed
+
+# Old packages beside new ones warn of what will go: that is theirs. The examples are few, since the
+# main run has them all.
+lowest: export PYTHONPATH := $(CURDIR)
+lowest: export HYPOTHESIS_PROFILE := quick
+lowest: $(LOWEST)/.installed
+	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning tests \
+	  --ignore=tests/site --ignore=tests/benchmarks --ignore=tests/test_torch.py
+	$(ONE_THREAD) $(LOWEST)/bin/python $(NBVAL) book
 
 # --- for authors ------------------------------------------------------------------------------
 
@@ -134,15 +163,28 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
+# `make lock UPGRADE=` keeps what is locked and adds what is new. ipywidgets 7 asks for the classic
+# notebook server, which nothing here runs.
+UPGRADE ?= --upgrade
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links
+LOWEST_TOOLS := beautifulsoup4|hypothesis|nbval|pytest|pytest-xdist
+
 lock:
-	@{ echo '# The exact versions that build and test the book, on Python 3.11, 3.12 and 3.13.'; \
+	@cp requirements.txt requirements.new
+	@$(LOCK) --extra book $(UPGRADE) -o requirements.new
+	@{ echo '# The exact versions that build and test the book, on Python 3.11, 3.12, 3.13 and 3.14.'; \
 	   echo '# Made by `make lock` from pyproject.toml (extra "book"); do not edit by hand.'; \
-	   uv pip compile pyproject.toml --extra book --universal --python-version 3.11 --upgrade --quiet \
-	     --no-header --no-annotate --no-emit-index-url --no-emit-find-links; } > requirements.new
-	@mv requirements.new requirements.txt
+	   cat requirements.new; } > requirements.txt
+	@grep -E '^($(LOWEST_TOOLS))==' requirements.txt > lowest.in
+	@echo notebook > excluded.in
+	@{ echo '# The lowest versions that pyproject.toml allows (extra "notebooks"), for `make lowest`.'; \
+	   echo '# Made by `make lock`; do not edit by hand.'; \
+	   $(LOCK) --extra notebooks --resolution lowest-direct --excludes excluded.in lowest.in; } > tests/lowest.txt
+	@rm requirements.new lowest.in excluded.in
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST)
