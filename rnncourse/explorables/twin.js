@@ -19,7 +19,7 @@ function pieces(fragment) {
   const decoded = (_, code) => String.fromCharCode(parseInt(code, 16));
   let [text, before] = [fragment];
   while (text !== before) text = (before = text).replace(/%([0-7][\da-f])/gi, decoded);
-  text = text.replace(/[\t\r\n]|[ +]+(?=[?&=,])|(?<=[?&=,])[ +]+/g, "");
+  text = text.replace(/[\t\r\n]/g, "").replace(/[ +]*([?&=,])[ +]*/g, "$1");
   return text.split(/[?&]/).map((piece) => piece.replace(/^(amp;)+|\W+$/g, ""));
 }
 
