@@ -203,7 +203,7 @@ class StreamBatches:
             else:
                 self._pass, self.ended = None, self.once
                 if not self._taken:
-                    raise ValueError(f"{self.name} is a stream without a batch, expected some")
+                    raise ValueError(f"{self.name} gives no batch, expected some")
                 if self.ended or self.batches_in_epoch is None:
                     return
 
@@ -265,20 +265,14 @@ class StreamBatches:
 
 
 def validation_batches(model: Model, batch_size: int | None, validation: Any) -> Batches:
-    """Return validation data, as a mapping of arrays or a stream that can be read again and again.
-
-    An error says that it is about them.
-    """
+    """Return validation data: a mapping of arrays, or a stream that can be read again and again."""
     if isinstance(validation, Mapping):
         if not {"x", "targets"} <= set(validation) <= NAMES:
             raise ValueError(
-                f"validation has {sorted(validation)}, expected x and targets, and where needed "
-                "lengths and mask"
+                f"there is {', '.join(sorted(validation))}, expected x and targets, and where "
+                "needed lengths and mask"
             )
-        try:
-            return ArrayBatches(Sequences(model, **validation), batch_size, None)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"in validation, {error}") from error
+        return ArrayBatches(Sequences(model, **validation), batch_size, None)
     again = callable(validation) or (
         isinstance(validation, Iterable)
         and not isinstance(validation, tuple | str | np.ndarray)
@@ -286,7 +280,7 @@ def validation_batches(model: Model, batch_size: int | None, validation: Any) ->
     )
     if not again:
         raise TypeError(
-            f"validation is a {type(validation).__name__}, expected a mapping with x and targets, "
-            "or a stream that can be read again: a list of batches or a function that makes one"
+            f"there is a {type(validation).__name__}, expected a mapping with x and targets, or a "
+            "stream that can be read again: a list of batches or a function that makes one"
         )
-    return StreamBatches(model, validation, None, None, name="validation")
+    return StreamBatches(model, validation, None, None, name="the stream")

@@ -204,8 +204,11 @@ def fit(
             )
     held_out = None
     if validation is not None:
-        held_out = validation_batches(model, batch_size, validation)
-        _measure(model, held_out, {}, "in validation, ")
+        try:
+            held_out = validation_batches(model, batch_size, validation)
+            _measure(model, held_out, {})
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"in validation, {error}") from error
 
     run = _Run(model, optimizer, rng, batches, history, clip_norm, clip_value)
     settings = {"epochs before it": run.begun, **counts, **clips}
@@ -236,34 +239,30 @@ def fit(
 
 
 def _measure(
-    model: Model, batches: Batches, metrics: Mapping[str, Metric], place: str = ""
+    model: Model, batches: Batches, metrics: Mapping[str, Metric]
 ) -> tuple[float, dict[str, float]]:
     """Return the loss over all that the batches hold, and the metrics; raise if any does not fit.
 
     The predictions of a chunk begin with a state of zeros.
     """
     total, kept = _Total(model), []
-    try:
-        for chunks in batches.epoch(None):
-            for chunk in chunks:
-                x, targets = chunk.data["x"], chunk.data["targets"]
-                steps = len(targets) if model.arrangement == "one-to-many" else None
-                y = model.predict(x, lengths=chunk.data.get("lengths"), steps=steps)
-                if chunk.count:
-                    E, _ = LOSSES[model.loss_name](y, targets, chunk.counts, model.reduction)
-                    total.add(E, chunk.count)
-                if metrics:
-                    counts = np.ones(y.shape[:-1], bool) if chunk.counts is None else chunk.counts
-                    kept.append((y[counts], targets[counts]))
-        E = total.loss
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{place}{error}") from error
+    for chunks in batches.epoch(None):
+        for chunk in chunks:
+            x, targets = chunk.data["x"], chunk.data["targets"]
+            steps = len(targets) if model.arrangement == "one-to-many" else None
+            y = model.predict(x, lengths=chunk.data.get("lengths"), steps=steps)
+            if chunk.count:
+                E, _ = LOSSES[model.loss_name](y, targets, chunk.counts, model.reduction)
+                total.add(E, chunk.count)
+            if metrics:
+                counts = np.ones(y.shape[:-1], bool) if chunk.counts is None else chunk.counts
+                kept.append((y[counts], targets[counts]))
     values = {}
     if metrics:
         y, targets = (np.concatenate(parts) for parts in zip(*kept, strict=True))
         for name, metric in metrics.items():
             values[name] = _number(name, metric(y, targets))
-    return E, values
+    return total.loss, values
 
 
 def _number(name: str, value: Any) -> float:

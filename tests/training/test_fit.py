@@ -785,10 +785,10 @@ LATE_NAN = np.where(EARLY[..., None], np.ones(2), np.nan)
         (
             {"validation": {"x": np.ones((5, 3, 2))}},
             ValueError,
-            r"validation has \['x'\], expected",
+            "in validation, there is x, expected",
         ),
-        ({"validation": {**held_out(), "y": 0}}, ValueError, "validation has .*'y'.*, expected x"),
-        ({"validation": (0, 1)}, TypeError, "validation is a tuple, expected a mapping"),
+        ({"validation": {**held_out(), "y": 0}}, ValueError, "there is targets, x, y, expected x"),
+        ({"validation": (0, 1)}, TypeError, "in validation, there is a tuple, expected a mapping"),
         ({"clip_value": -1}, ValueError, "clip_value is -1, expected a finite number above 0"),
         ({"clip_value": 1, "clip_norm": 1}, ValueError, "clip_value is 1, expected None beside"),
         ({"on_epoch": 3}, TypeError, "on_epoch is 3, expected a function of"),

@@ -219,8 +219,8 @@ x, targets = BATCHES[0]
         ([(x, targets[:2])], ValueError, "in batch 1 of x, targets has shape"),
         ([(x * np.nan, targets)], ValueError, "in batch 1 of x, x contains NaN or infinity"),
         ([(x, targets + 7)], ValueError, "targets holds"),
-        ([], ValueError, "x is a stream without a batch, expected some"),
-        (iter([]), ValueError, "x is a stream without a batch, expected some"),
+        ([], ValueError, "x gives no batch, expected some"),
+        (iter([]), ValueError, "x gives no batch, expected some"),
     ],
 )
 def test_a_stream_that_does_not_fit_changes_nothing(stream, error, message):
@@ -287,11 +287,11 @@ def test_validation_may_be_a_stream_and_is_measured_over_all_of_it():
 @pytest.mark.parametrize(
     ("validation", "error", "message"),
     [
-        (iter(BATCHES), TypeError, "validation is a list_iterator, expected a mapping"),
-        (BATCHES[0], TypeError, "validation is a tuple, expected a mapping"),
-        (x, TypeError, "validation is a ndarray, expected a mapping"),
-        ([], ValueError, "validation is a stream without a batch"),
-        ([(x[0], targets)], ValueError, "in batch 1 of validation, x has shape"),
+        (iter(BATCHES), TypeError, "in validation, there is a list_iterator, expected"),
+        (BATCHES[0], TypeError, "in validation, there is a tuple, expected a mapping"),
+        (x, TypeError, "in validation, there is a ndarray, expected"),
+        ([], ValueError, "in validation, the stream gives no batch"),
+        ([(x[0], targets)], ValueError, "^in validation, in batch 1 of the stream, x has shape"),
     ],
 )
 def test_a_validation_that_does_not_fit_changes_nothing(validation, error, message):
