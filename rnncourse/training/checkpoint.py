@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..files import load_arrays, save_arrays
 from ..layers.architecture import difference
-from ..model import MODEL_FORMAT, Model
+from ..model import MODEL_FORMAT, VERSION_0_1, Model
 from ..validation import (
     copy_params,
     fitting_params,
@@ -26,7 +26,6 @@ from ..validation import (
 from .history import History
 from .optim import Optimizer
 
-VERSION_0_1 = "rnncourse checkpoint 1"
 RECORDS = ("loss", "validation_loss", "update_loss", "gradient_norm")  # the lists of a history
 
 
