@@ -13,6 +13,7 @@ distributed = pytest.importorskip("distributed", reason="dask.distributed is not
 from sweeps import experiment, results, wait_until, walk  # noqa: E402
 
 from rnncourse.experiments import SweepError, read  # noqa: E402
+from rnncourse.experiments import __main__ as command  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,13 @@ def test_a_cluster_gives_the_same_and_its_processes_did_the_work(cluster, serial
     workers = {t.result["process"] for t in trials}
     assert os.getpid() not in workers
     assert 1 <= len(workers) <= 2
+
+
+def test_the_command_takes_the_address_of_a_scheduler(cluster, serial, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "EXPERIMENTS", {"walk": experiment()})
+    path, address = tmp_path / "walk.jsonl", cluster.scheduler_address
+    assert command.main(["walk", "--dask", address, "--results", str(path)]) == 0
+    assert sorted(results(read(path).trials), key=str) == sorted(results(serial), key=str)
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(cluster, serial, tmp_path):

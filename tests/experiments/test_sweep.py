@@ -220,6 +220,9 @@ def test_a_line_torn_off_anywhere_is_made_again(tmp_path, monkeypatch):
         assert results(small.run(path, progress=False)) == expected
         assert results(read(path).trials) == expected
         assert path.read_bytes().count(b'"experiment"') == 1
+    path.write_bytes(content + content[-20:-1])
+    assert results(small.run(path, progress=False)) == expected  # nothing to make
+    assert path.read_bytes() == content
 
 
 def test_ctrl_c_leaves_the_file_whole_and_the_sweep_goes_on(serial, tmp_path):
