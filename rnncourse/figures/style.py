@@ -51,12 +51,7 @@ def use_style() -> None:
     if "ipykernel" in sys.modules:
         from matplotlib_inline import backend_inline
 
-        options = {"metadata": {"Date": None}, "pad_inches": 0.15}
-        backend_inline.set_matplotlib_formats("svg", **options)
-        # With matplotlib 3.8 the backend starts after the first cell, and takes up its settings.
-        settings = backend_inline.InlineBackend.instance()
-        settings.print_figure_kwargs = {**settings.print_figure_kwargs, **options}
-        settings.figure_formats = {"svg"}
+        backend_inline.set_matplotlib_formats("svg", metadata={"Date": None}, pad_inches=0.15)
 
 
 def canvas(width: float, height: float, size: float = 1.0) -> tuple[Figure, Axes]:
