@@ -17,12 +17,13 @@ from importlib.resources import files
 import numpy as np
 
 from ..data.tasks import temporal_order
-from ..gradients.check import clip_by_global_norm
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
 from ..model import Model
+from ..training.fit import ASKED, fit
+from ..training.history import History
+from ..training.metrics import accuracy
 from ..training.optim import Adam
-from ..training.progress import ProgressBar
 from ..validation import require_size
 from .sweep import Experiment, Trial, read
 
@@ -73,24 +74,24 @@ def run(
     x_test, labels_test = temporal_order(500, length, rng=np.random.default_rng(2**32))
     layer = LSTM(8, 16, rng=rng, forget_bias=forget_bias, dtype=np.float32)
     readout = Readout(16, 4, rng=rng, dtype=np.float32)
-    model, adam = Model(layer, readout, arrangement="many-to-one"), Adam(learning_rate=0.01)
+    model = Model(layer, readout, arrangement="many-to-one")
+
+    def solved(history: History, model: Model) -> bool:
+        return accuracy(model.predict(x_test), labels_test) >= 0.99
+
     start = time.perf_counter()
-    updates = None
-    with ProgressBar(max_updates, "updates", progress) as bar:
-        for update in range(1, max_updates + 1):
-            x, labels = temporal_order(32, length, rng=rng)
-            found = model.loss_and_gradients(x, labels)
-            clip_by_global_norm(found.grads, 1.0)
-            adam.step(model.params, found.grads)
-            bar.advance(f"loss {found.E:.3f}")
-            if update % 20 == 0 and _accuracy(model, x_test, labels_test) >= 0.99:
-                updates = update
-                break
+    history = fit(
+        model,
+        (temporal_order(32, length, rng=rng) for _ in range(max_updates)),
+        updates=20,
+        epochs=max(1, max_updates // 20),
+        optimizer=Adam(learning_rate=0.01),
+        clip_norm=1.0,
+        on_epoch=solved,
+        progress=progress,
+    )
+    updates = len(history.update_loss) if history.stopped == ASKED else None
     return Run(length, forget_bias, seed, updates, round(time.perf_counter() - start, 1))
-
-
-def _accuracy(model: Model, x: np.ndarray, labels: np.ndarray) -> float:
-    return float(np.mean(model.predict(x).argmax(axis=-1) == labels))
 
 
 def saved() -> list[Run]:

@@ -15,11 +15,11 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gradients.check import clip_by_global_norm
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
 from ..layers.rnn import RNN
 from ..model import Model
+from ..training.fit import fit
 from ..training.optim import Adam
 from ..validation import Array, require_choice, require_rng, require_size
 from .sweep import Experiment, Trial, read
@@ -93,12 +93,9 @@ def run(network: str, learning_rate: float, seed: int, *, updates: int = 1000) -
     rng = np.random.default_rng(require_size("seed", seed, 0))
     layer = LSTM(2, 1, rng=rng) if network == "LSTM" else RNN(2, 3, rng=rng)
     model = Model(layer, Readout(layer.hidden_size, 1, rng=rng), loss="squared_error")
-    adam, start = Adam(learning_rate), time.perf_counter()
-    for _ in range(updates):
-        x, d, _ = marked_numbers(32, 20, rng)
-        grads = model.loss_and_gradients(x, d).grads
-        clip_by_global_norm(grads, 1.0)
-        adam.step(model.params, grads)
+    batches = (marked_numbers(32, 20, rng)[:2] for _ in range(updates))
+    start = time.perf_counter()
+    fit(model, batches, optimizer=Adam(learning_rate), clip_norm=1.0, progress=False)
     seconds = round(time.perf_counter() - start, 3)
     x, d, _ = marked_numbers(500, 20, np.random.default_rng(100))
     rms = np.sqrt(np.mean((model.predict(x) - d) ** 2))
