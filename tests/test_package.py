@@ -196,13 +196,12 @@ def test_a_circle_is_found(module, line, through):
 
 def test_importing_the_package_brings_numpy_and_little_else():
     code = """
-import sys, time
+import sys
 import numpy.random
-before, start = set(sys.modules), time.perf_counter()
+before = set(sys.modules)
 import rnncourse
-seconds = time.perf_counter() - start
 new = {n.split('.')[0] for n in set(sys.modules) - before} - set(sys.stdlib_module_names)
-print(sorted(new - {'numpy'}), seconds < 2)
+print(sorted(new - {'numpy'}))
 """
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -211,7 +210,7 @@ print(sorted(new - {'numpy'}), seconds < 2)
         check=True,
         env={"PYTHONPATH": str(FOLDER.parent)},
     )
-    assert result.stdout.strip() == "['rnncourse'] True"
+    assert result.stdout.strip() == "['rnncourse']"
 
 
 def test_all_names_what_is_public():
