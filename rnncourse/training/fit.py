@@ -118,7 +118,8 @@ def fit(
         back the weights of the best epoch.
     on_epoch : function of (history, model), optional
         Called after each epoch and its validation, before a checkpoint is written. If it returns
-        True, the run stops.
+        True, the run stops. It may set `optimizer.learning_rate` to another number: a run that is
+        resumed goes on with that.
     history : History, optional
         The record to go on with, such as that of a run before this one. It is changed in place.
     checkpoint : path, optional
@@ -307,6 +308,7 @@ class _Run:
         self.history = History() if history is None else history
         self.history.stopped = ""
         self.begun = self.history.epochs  # epochs of the runs before
+        self.settings = optimizer.settings()  # as the run began: on_epoch may change them
         self.best: dict[str, NDArray] = {}  # weights of the epoch with the lowest validation loss
         self.best_loss = np.inf
         self.last: dict[str, NDArray] = {}  # weights of the last update, if the best are put back
@@ -426,17 +428,22 @@ class _Run:
             history=self.history,
             best=self.best,
             last=self.last,
-            run={"settings": settings, "stream": self.batches.state()},
+            run={
+                "optimizer": self.settings,
+                "settings": settings,
+                "stream": self.batches.state(),
+            },
         )
 
     def load(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
         """Take up the run that `save` wrote; nothing is changed unless it is this one."""
         saved = read_checkpoint(path, self.model, self.optimizer, rng=self.rng)
-        saved.require_run(self.optimizer.settings(), settings)
+        saved.require_run(self.optimizer, settings)
         with saved.fitting():
             self.batches.go_on(saved.run.get("stream"), self.rng)
         saved.put_into(self.model, self.optimizer, self.rng, go_on=True)
         vars(self.history).update(vars(saved.history))
+        self.settings = saved.run.get("optimizer", self.settings)
         self.best = saved.best
         if self.best:
             self.best_loss = self.history.validation_loss[self.history.best_epoch - 1]
