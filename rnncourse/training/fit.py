@@ -216,6 +216,7 @@ def fit(
     if checkpoint is not None and resume and os.path.exists(checkpoint):
         run.load(checkpoint, settings)
     history, trained = run.history, run.history.epochs
+    history.stopped = ""
     total = None if batches.updates is None else max(0, epochs - run.epochs) * batches.updates
     try:
         with ProgressBar(total, "updates", progress) as bar:
@@ -227,7 +228,7 @@ def fit(
                 if held_out is not None:
                     run.validate(held_out, measured)
                 if on_epoch is not None and on_epoch(history, model):
-                    history.stopped = ASKED
+                    run.asked = True
         history.stopped = reason
         if patience is not None:
             run.put_back_the_best()
@@ -306,12 +307,12 @@ class _Run:
         self.model, self.optimizer, self.rng, self.batches = model, optimizer, rng, batches
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.history = History() if history is None else history
-        self.history.stopped = ""
         self.begun = self.history.epochs  # epochs of the runs before
         self.settings = optimizer.settings()  # as the run began: on_epoch may change them
         self.best: dict[str, NDArray] = {}  # weights of the epoch with the lowest validation loss
         self.best_loss = np.inf
         self.last: dict[str, NDArray] = {}  # weights of the last update, if the best are put back
+        self.asked = False  # to stop, by on_epoch
 
     @property
     def epochs(self) -> int:
@@ -320,7 +321,7 @@ class _Run:
 
     def reason_to_stop(self, epochs: int, patience: int | None) -> str:
         """Return why the run is over, in words, or nothing."""
-        if self.history.stopped == ASKED:
+        if self.asked:
             return ASKED
         # A run that is resumed may have begun without validation data, hence without a best epoch.
         waited = self.history.epochs - self.history.best_epoch if self.best else 0
@@ -443,6 +444,7 @@ class _Run:
             self.batches.go_on(saved.run.get("stream"), self.rng)
         saved.put_into(self.model, self.optimizer, self.rng, go_on=True)
         vars(self.history).update(vars(saved.history))
+        self.asked = saved.history.stopped == ASKED
         self.settings = saved.run.get("optimizer", self.settings)
         self.best = saved.best
         if self.best:

@@ -636,6 +636,23 @@ def test_resume_starts_afresh_without_a_file(rng, tmp_path):
     assert history.epochs == 1
 
 
+def test_a_history_is_not_stopped_while_its_run_goes_on(rng, tmp_path):
+    """And a resume that is refused does not touch it."""
+    p, path, seen = make_problem(rng), tmp_path / "c.npz", []
+
+    def look(history, model):
+        seen.append(history.stopped)
+
+    first = run(p, checkpoint=path)
+    assert first.stopped == "1 epochs done"
+    with pytest.raises(ValueError, match="its epochs before it is 0, expected 1"):
+        run(p, history=first, checkpoint=path, resume=True)
+    assert first.stopped == "1 epochs done"
+    run(p, history=first, on_epoch=look)
+    run(p, epochs=2, on_epoch=look, checkpoint=path, resume=True)
+    assert seen == ["", ""]
+
+
 def test_patience_may_begin_with_a_resumed_run(tmp_path):
     p, path = make_problem(np.random.default_rng(3)), tmp_path / "c.npz"
     run(p, epochs=5, checkpoint=path)
