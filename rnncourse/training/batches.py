@@ -155,6 +155,8 @@ class ArrayBatches:
 
     def go_on(self, state: dict[str, Any] | None, rng: np.random.Generator | None) -> None:
         """Do nothing: every epoch begins anew."""
+        if state is not None:
+            raise ValueError("it was trained on a stream, expected a run on arrays")
 
 
 class StreamBatches:

@@ -440,7 +440,12 @@ class _Run:
         """Take up the run that `save` wrote; nothing is changed unless it is this one."""
         saved = read_checkpoint(path, self.model, self.optimizer, rng=self.rng)
         saved.require_run(self.optimizer, settings)
+        best_epoch, losses = saved.history.best_epoch, saved.history.validation_loss
         with saved.fitting():
+            if saved.best and not 1 <= best_epoch <= len(losses):
+                raise ValueError(f"it has best weights, but no loss of epoch {best_epoch}")
+            if self.rng is None and saved.rng is not None:
+                raise ValueError("rng is None, expected a generator as in that run")
             self.batches.go_on(saved.run.get("stream"), self.rng)
         saved.put_into(self.model, self.optimizer, self.rng, go_on=True)
         vars(self.history).update(vars(saved.history))
@@ -448,4 +453,4 @@ class _Run:
         self.settings = saved.run.get("optimizer", self.settings)
         self.best = saved.best
         if self.best:
-            self.best_loss = self.history.validation_loss[self.history.best_epoch - 1]
+            self.best_loss = losses[best_epoch - 1]

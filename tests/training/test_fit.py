@@ -26,6 +26,7 @@ from rnncourse import (
     fit,
     global_norm,
     load_checkpoint,
+    save_checkpoint,
     schedules,
 )
 
@@ -626,6 +627,19 @@ def test_a_schedule_that_on_epoch_sets_is_not_found_again(tmp_path):
     assert_same(p.model, before)
     assert first.settings() == {"learning_rate": 0.1}
     assert run(p, optimizer=sgd, epochs=2, checkpoint=path, resume=True).epochs == 2
+
+
+def test_best_weights_without_their_loss_are_refused(tmp_path):
+    """As in a file of `save_checkpoint` with a history of one's own."""
+    p, path = make_problem(np.random.default_rng(3)), tmp_path / "c.npz"
+    before, more = weights(p.model), {"rng": np.random.default_rng(0), "best": p.model.params}
+    for history, epoch in ((History(loss=[1.0]), 0), (History(loss=[1.0], best_epoch=2), 2)):
+        save_checkpoint(
+            path, make_problem(np.random.default_rng(4)).model, SGD(0.1), history=history, **more
+        )
+        with pytest.raises(ValueError, match=f"it has best weights, but no loss of epoch {epoch}"):
+            run(p, checkpoint=path, resume=True)
+    assert_same(p.model, before)
 
 
 def test_resume_starts_afresh_without_a_file(rng, tmp_path):

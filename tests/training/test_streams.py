@@ -369,3 +369,11 @@ def test_a_resumed_stream_that_is_shorter_or_missing_is_refused(tmp_path):
         fit(p.model, x, targets, optimizer=SGD(0.1), progress=False, **more)
     assert_same(p.model, before)
     assert rng.bit_generator.state == generator
+    train(p.model, BATCHES, rng=rng, checkpoint=path)
+    before, generator = weights(p.model), rng.bit_generator.state
+    with pytest.raises(ValueError, match="it was trained on a stream, expected a run on arrays"):
+        fit(p.model, x, targets, optimizer=SGD(0.1), progress=False, **more)
+    with pytest.raises(ValueError, match="rng is None, expected a generator as in that run"):
+        train(p.model, BATCHES, **{**more, "rng": None})
+    assert_same(p.model, before)
+    assert rng.bit_generator.state == generator
