@@ -227,6 +227,8 @@ class StreamBatches:
                 f"{place}: {held}, expected (x, targets), or a mapping with x and targets and "
                 "where needed lengths and mask"
             )
+        if self.truncate is not None and batch.get("lengths") is not None:
+            raise ValueError(f"{place}, lengths is given, expected None beside truncate")
         try:
             sequences = Sequences(self.model, **batch)
             sequences.require_finite()

@@ -104,8 +104,8 @@ def fit(
     clip_norm, clip_value : float, optional
         Scale gradients down to this global norm, or cut each of their entries at this size.
     truncate : int, optional
-        Truncated backpropagation for many-to-many models: cut the sequences into chunks of this
-        many steps, carry the state from chunk to chunk, and update after each chunk.
+        Truncated backpropagation for many-to-many models and sequences of one length: cut them
+        into chunks of this many steps, carry the state from chunk to chunk, and update after each.
     validation : mapping or stream, optional
         Held-out data: {"x": …, "targets": …} and, where needed, "lengths" and "mask"; or a list of
         batches or a function that makes one.
@@ -129,7 +129,8 @@ def fit(
         Go on from `checkpoint` if that file exists, with the arguments of the first run. It then
         ends with exactly the weights and history that an uninterrupted run would have given. A
         stream has to give the same batches as before: it is read from its beginning, after `rng`
-        is wound back, and what the run has had already is passed over.
+        is wound back, and what the run has had already is passed over. So an iterator has to be a
+        new one.
     progress : bool
         Show a bar in a terminal or notebook.
 
@@ -209,7 +210,8 @@ def fit(
             held_out = validation_batches(model, batch_size, validation)
             _measure(model, held_out, {})
         except (TypeError, ValueError) as error:
-            raise type(error)(f"in validation, {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"in validation, {error}") from error
 
     run = _Run(model, optimizer, rng, batches, history, clip_norm, clip_value)
     settings = {"epochs before it": run.begun, **counts, **clips}

@@ -50,7 +50,7 @@ class Optimizer:
         self._learning_rate = value if callable(value) else require_positive("learning_rate", value)
         try:
             self.rate = self._rate_at(max(1, self.steps))
-        except (TypeError, ValueError):
+        except BaseException:
             self._learning_rate = before
             raise
 

@@ -1,6 +1,7 @@
 """Training on a stream of batches."""
 
 import itertools
+import json
 from dataclasses import asdict
 
 import numpy as np
@@ -241,6 +242,35 @@ def test_a_batch_that_does_not_fit_stops_the_run_and_leaves_its_history():
     q = make(loss="squared_error")
     with pytest.raises(ValueError, match="in batch 2 of x, targets contains NaN"):
         train(q.model, [(q.x, q.targets), (q.x, np.full_like(q.targets, np.nan))])
+
+
+def test_sequences_of_several_lengths_are_not_truncated():
+    """As on arrays; a chunk could end before a sequence, or begin after it."""
+    with pytest.raises(ValueError, match="in batch 1 of x, lengths is given, expected None beside"):
+        train(make().model, [{"x": x, "targets": targets, "lengths": [1, 2, 1]}], truncate=2)
+    train(make().model, [{"x": x, "targets": targets, "lengths": None}], truncate=2)
+
+
+def broken_off():
+    """A stream that reads a file with an error in it."""
+    yield from BATCHES[:2]
+    json.loads("{")
+
+
+def test_an_error_of_the_stream_itself_is_passed_on(tmp_path):
+    """The updates before it stay, and its run goes on from its checkpoint."""
+    p, twin, path = make(), make(), tmp_path / "c.npz"
+    by_hand(twin.model, BATCHES[:2])
+    options = {"updates": 1, "epochs": 4, "checkpoint": path, "resume": True}
+    with pytest.raises(json.JSONDecodeError) as caught:
+        train(p.model, broken_off, **options)
+    assert caught.value.history.epochs == 2
+    assert_close(weights(p.model), weights(twin.model))
+    by_hand(twin.model, BATCHES[2:4])
+    assert train(p.model, BATCHES, **options).epochs == 4
+    assert_close(weights(p.model), weights(twin.model))
+    with pytest.raises(ValueError, match=r"^in validation, Expecting property name"):
+        train(p.model, BATCHES, validation=broken_off)
 
 
 def test_a_run_on_a_stream_may_diverge():
