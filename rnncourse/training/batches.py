@@ -155,6 +155,8 @@ class ArrayBatches:
 
     def go_on(self, state: dict[str, Any] | None, rng: np.random.Generator | None) -> None:
         """Do nothing: every epoch begins anew."""
+        if state is not None:
+            raise ValueError("it was trained on a stream, expected a run on arrays")
 
 
 class StreamBatches:
@@ -225,6 +227,8 @@ class StreamBatches:
                 f"{place}: {held}, expected (x, targets), or a mapping with x and targets and "
                 "where needed lengths and mask"
             )
+        if self.truncate is not None and batch.get("lengths") is not None:
+            raise ValueError(f"{place}, lengths is given, expected None beside truncate")
         try:
             sequences = Sequences(self.model, **batch)
             sequences.require_finite()

@@ -115,7 +115,7 @@ class Saved:
     path : where it came from
     weights, best, last : by name; the last two may be empty
     memory : of the optimizer
-    settings : of the optimizer
+    settings : of the optimizer, as they were then
     rng : state of the generator, or None
     history : History
     run : what `fit` noted
@@ -131,16 +131,25 @@ class Saved:
     history: History
     run: dict[str, Any]
 
-    def require_run(self, settings: dict[str, Any], run: dict[str, Any]) -> None:
-        """Raise unless it was written by a run with these settings of optimizer and `fit`."""
+    def require_run(self, optimizer: Optimizer, run: dict[str, Any]) -> None:
+        """Raise unless it was written by a run that began with these settings.
+
+        Those of the optimizer may have changed on the way. Both are accepted: a script that is
+        started again has the first, a session that goes on has the latest.
+        """
+        own = optimizer.settings()
         with self.fitting():
-            given = (self.settings or settings) | (self.run.get("settings") or run)
-            for name, value in {**settings, **run}.items():
-                if given.get(name) != value:
+            noted = self.run.get("settings") or run
+            latest = (self.settings or own) | noted
+            first = self.run.get("optimizer", latest) | noted
+            for name, value in (own | run).items():
+                if value not in (first.get(name), latest.get(name)):
                     raise ValueError(
-                        f"its {name} is {given.get(name)}, expected {value} as in this run. "
+                        f"its {name} is {first.get(name)}, expected {value} as in this run. "
                         "To go on with other settings, give its history to a new run"
                     )
+            # Tried on a copy, so that what does not fit changes nothing.
+            copy.deepcopy(optimizer).load_settings(self.settings or {})
 
     def put_into(
         self,
@@ -149,9 +158,14 @@ class Saved:
         rng: np.random.Generator | None,
         go_on: bool = False,
     ) -> None:
-        """Copy all into a model, an optimizer and a generator; `go_on` takes the last weights."""
+        """Copy all into a model, an optimizer and a generator.
+
+        To go on with the run, the last weights are taken, and the optimizer's latest settings.
+        """
         copy_params(model.params, self.last if go_on and self.last else self.weights)
         if optimizer is not None:
+            if go_on:
+                optimizer.load_settings(self.settings or {})
             optimizer.load_state(self.memory)
         if rng is not None:
             rng.bit_generator.state = self.rng

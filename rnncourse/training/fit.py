@@ -104,8 +104,8 @@ def fit(
     clip_norm, clip_value : float, optional
         Scale gradients down to this global norm, or cut each of their entries at this size.
     truncate : int, optional
-        Truncated backpropagation for many-to-many models: cut the sequences into chunks of this
-        many steps, carry the state from chunk to chunk, and update after each chunk.
+        Truncated backpropagation for many-to-many models and sequences of one length: cut them
+        into chunks of this many steps, carry the state from chunk to chunk, and update after each.
     validation : mapping or stream, optional
         Held-out data: {"x": …, "targets": …} and, where needed, "lengths" and "mask"; or a list of
         batches or a function that makes one.
@@ -118,7 +118,8 @@ def fit(
         back the weights of the best epoch.
     on_epoch : function of (history, model), optional
         Called after each epoch and its validation, before a checkpoint is written. If it returns
-        True, the run stops.
+        True, the run stops. It may set `optimizer.learning_rate` to another number: a run that is
+        resumed goes on with that.
     history : History, optional
         The record to go on with, such as that of a run before this one. It is changed in place.
     checkpoint : path, optional
@@ -128,7 +129,8 @@ def fit(
         Go on from `checkpoint` if that file exists, with the arguments of the first run. It then
         ends with exactly the weights and history that an uninterrupted run would have given. A
         stream has to give the same batches as before: it is read from its beginning, after `rng`
-        is wound back, and what the run has had already is passed over.
+        is wound back, and what the run has had already is passed over. So an iterator has to be a
+        new one.
     progress : bool
         Show a bar in a terminal or notebook.
 
@@ -208,13 +210,15 @@ def fit(
             held_out = validation_batches(model, batch_size, validation)
             _measure(model, held_out, {})
         except (TypeError, ValueError) as error:
-            raise type(error)(f"in validation, {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"in validation, {error}") from error
 
     run = _Run(model, optimizer, rng, batches, history, clip_norm, clip_value)
     settings = {"epochs before it": run.begun, **counts, **clips}
     if checkpoint is not None and resume and os.path.exists(checkpoint):
         run.load(checkpoint, settings)
     history, trained = run.history, run.history.epochs
+    history.stopped = ""
     total = None if batches.updates is None else max(0, epochs - run.epochs) * batches.updates
     try:
         with ProgressBar(total, "updates", progress) as bar:
@@ -226,7 +230,7 @@ def fit(
                 if held_out is not None:
                     run.validate(held_out, measured)
                 if on_epoch is not None and on_epoch(history, model):
-                    history.stopped = ASKED
+                    run.asked = True
         history.stopped = reason
         if patience is not None:
             run.put_back_the_best()
@@ -305,11 +309,12 @@ class _Run:
         self.model, self.optimizer, self.rng, self.batches = model, optimizer, rng, batches
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.history = History() if history is None else history
-        self.history.stopped = ""
         self.begun = self.history.epochs  # epochs of the runs before
+        self.settings = optimizer.settings()  # as the run began: on_epoch may change them
         self.best: dict[str, NDArray] = {}  # weights of the epoch with the lowest validation loss
         self.best_loss = np.inf
         self.last: dict[str, NDArray] = {}  # weights of the last update, if the best are put back
+        self.asked = False  # to stop, by on_epoch
 
     @property
     def epochs(self) -> int:
@@ -318,7 +323,7 @@ class _Run:
 
     def reason_to_stop(self, epochs: int, patience: int | None) -> str:
         """Return why the run is over, in words, or nothing."""
-        if self.history.stopped == ASKED:
+        if self.asked:
             return ASKED
         # A run that is resumed may have begun without validation data, hence without a best epoch.
         waited = self.history.epochs - self.history.best_epoch if self.best else 0
@@ -426,17 +431,28 @@ class _Run:
             history=self.history,
             best=self.best,
             last=self.last,
-            run={"settings": settings, "stream": self.batches.state()},
+            run={
+                "optimizer": self.settings,
+                "settings": settings,
+                "stream": self.batches.state(),
+            },
         )
 
     def load(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
         """Take up the run that `save` wrote; nothing is changed unless it is this one."""
         saved = read_checkpoint(path, self.model, self.optimizer, rng=self.rng)
-        saved.require_run(self.optimizer.settings(), settings)
+        saved.require_run(self.optimizer, settings)
+        best_epoch, losses = saved.history.best_epoch, saved.history.validation_loss
         with saved.fitting():
+            if saved.best and not 1 <= best_epoch <= len(losses):
+                raise ValueError(f"it has best weights, but no loss of epoch {best_epoch}")
+            if self.rng is None and saved.rng is not None:
+                raise ValueError("rng is None, expected a generator as in that run")
             self.batches.go_on(saved.run.get("stream"), self.rng)
         saved.put_into(self.model, self.optimizer, self.rng, go_on=True)
         vars(self.history).update(vars(saved.history))
+        self.asked = saved.history.stopped == ASKED
+        self.settings = saved.run.get("optimizer", self.settings)
         self.best = saved.best
         if self.best:
-            self.best_loss = self.history.validation_loss[self.history.best_epoch - 1]
+            self.best_loss = losses[best_epoch - 1]

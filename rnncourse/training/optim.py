@@ -50,7 +50,7 @@ class Optimizer:
         self._learning_rate = value if callable(value) else require_positive("learning_rate", value)
         try:
             self.rate = self._rate_at(max(1, self.steps))
-        except (TypeError, ValueError):
+        except BaseException:
             self._learning_rate = before
             raise
 
@@ -109,6 +109,18 @@ class Optimizer:
         own = {n: v for n, v in vars(self).items() if isinstance(v, str | int | float)}
         left_out = ("_learning_rate", "rate", "steps")
         return {"learning_rate": rate} | {n: v for n, v in own.items() if n not in left_out}
+
+    def load_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take over what `settings` returned, where it differs from what is."""
+        own = self.settings()
+        for name, value in settings.items():
+            if name in own and value != own[name]:
+                if name == "learning_rate" and isinstance(value, str):
+                    raise ValueError(
+                        f"its learning_rate became {value} on the way, expected a number: no "
+                        "function is saved"
+                    )
+                setattr(self, name, value)
 
     def state(self) -> dict[str, Array]:
         """Return copies of all that the steps so far have left behind, as named arrays.

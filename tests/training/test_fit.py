@@ -26,6 +26,7 @@ from rnncourse import (
     fit,
     global_norm,
     load_checkpoint,
+    save_checkpoint,
     schedules,
 )
 
@@ -580,12 +581,90 @@ def test_the_settings_of_an_optimizer_of_ones_own_are_compared_too(tmp_path):
     run(p, checkpoint=path, optimizer=Damped(0.1, 0.5), resume=True, epochs=2)
 
 
+@pytest.mark.parametrize("session", ["another", "the same"])
+def test_settings_that_change_on_the_way_are_found_again(tmp_path, session):
+    """The same script resumes, though its optimizer begins with the first learning rate."""
+
+    def start():
+        return make_problem(np.random.default_rng(3)), Adam(0.1), np.random.default_rng(8)
+
+    def train(p, adam, rng, path, stop=None):
+        def look(history, model):
+            if history.epochs == 2:
+                adam.learning_rate, adam.beta1 = 0.02, 0.5
+            if history.epochs == stop:
+                raise KeyboardInterrupt
+
+        options = {"epochs": 8, "batch_size": 2, "on_epoch": look, "checkpoint": path}
+        history = run(p, optimizer=adam, rng=rng, resume=True, **options)
+        return outcome(p.model, adam, rng, history), adam.settings(), adam.rate
+
+    path, objects = tmp_path / "c.npz", start()
+    whole = train(*start(), tmp_path / "whole.npz")
+    assert whole[2] == 0.02
+    for stop in (4, 6):
+        with pytest.raises(KeyboardInterrupt):
+            train(*objects, path, stop)
+        objects = start() if session == "another" else objects
+    assert train(*objects, path) == whole
+    # A setting that is neither the first nor the latest is refused.
+    p, _, rng = start()
+    with pytest.raises(ValueError, match=r"its learning_rate is 0.1, expected 0.3 as in this run"):
+        run(p, optimizer=Adam(0.3), batch_size=2, checkpoint=path, resume=True, rng=rng)
+
+
+def test_a_schedule_that_on_epoch_sets_is_not_found_again(tmp_path):
+    """No file can hold a function, so the resumed run would be another: it is refused."""
+    p, sgd, path = make_problem(np.random.default_rng(3)), SGD(0.1), tmp_path / "c.npz"
+
+    def look(history, model):
+        sgd.learning_rate = schedules.Step(0.1, every=2)
+
+    run(p, optimizer=sgd, on_epoch=look, checkpoint=path)
+    before, first = weights(p.model), SGD(0.1)
+    with pytest.raises(ValueError, match=r"learning_rate became Step\(rate=0.1.*expected a number"):
+        run(p, optimizer=first, epochs=2, checkpoint=path, resume=True)
+    assert_same(p.model, before)
+    assert first.settings() == {"learning_rate": 0.1}
+    assert run(p, optimizer=sgd, epochs=2, checkpoint=path, resume=True).epochs == 2
+
+
+def test_best_weights_without_their_loss_are_refused(tmp_path):
+    """As in a file of `save_checkpoint` with a history of one's own."""
+    p, path = make_problem(np.random.default_rng(3)), tmp_path / "c.npz"
+    before, more = weights(p.model), {"rng": np.random.default_rng(0), "best": p.model.params}
+    for history, epoch in ((History(loss=[1.0]), 0), (History(loss=[1.0], best_epoch=2), 2)):
+        save_checkpoint(
+            path, make_problem(np.random.default_rng(4)).model, SGD(0.1), history=history, **more
+        )
+        with pytest.raises(ValueError, match=f"it has best weights, but no loss of epoch {epoch}"):
+            run(p, checkpoint=path, resume=True)
+    assert_same(p.model, before)
+
+
 def test_resume_starts_afresh_without_a_file(rng, tmp_path):
     history = run(make_problem(rng), epochs=2, checkpoint=tmp_path / "c.npz", resume=True)
     assert history.epochs == 2
     # Without resume an old file is replaced, not read.
     history = run(make_problem(rng), checkpoint=tmp_path / "c.npz")
     assert history.epochs == 1
+
+
+def test_a_history_is_not_stopped_while_its_run_goes_on(rng, tmp_path):
+    """And a resume that is refused does not touch it."""
+    p, path, seen = make_problem(rng), tmp_path / "c.npz", []
+
+    def look(history, model):
+        seen.append(history.stopped)
+
+    first = run(p, checkpoint=path)
+    assert first.stopped == "1 epochs done"
+    with pytest.raises(ValueError, match="its epochs before it is 0, expected 1"):
+        run(p, history=first, checkpoint=path, resume=True)
+    assert first.stopped == "1 epochs done"
+    run(p, history=first, on_epoch=look)
+    run(p, epochs=2, on_epoch=look, checkpoint=path, resume=True)
+    assert seen == ["", ""]
 
 
 def test_patience_may_begin_with_a_resumed_run(tmp_path):

@@ -103,6 +103,7 @@ def test_a_state_brings_its_place_in_the_schedule():
         (lambda update: -1.0, ValueError, "learning_rate at update 1 is -1.0, expected at least 0"),
         (lambda update: math.nan, ValueError, "learning_rate at update 1 is nan"),
         (lambda update: "fast", TypeError, "learning_rate at update 1 is 'fast'"),
+        (lambda update: 1 / 0, ZeroDivisionError, "division by zero"),
     ],
 )
 def test_a_learning_rate_is_checked_whenever_it_is_set(rate, error, message):

@@ -1,6 +1,7 @@
 """Training on a stream of batches."""
 
 import itertools
+import json
 from dataclasses import asdict
 
 import numpy as np
@@ -243,6 +244,35 @@ def test_a_batch_that_does_not_fit_stops_the_run_and_leaves_its_history():
         train(q.model, [(q.x, q.targets), (q.x, np.full_like(q.targets, np.nan))])
 
 
+def test_sequences_of_several_lengths_are_not_truncated():
+    """As on arrays; a chunk could end before a sequence, or begin after it."""
+    with pytest.raises(ValueError, match="in batch 1 of x, lengths is given, expected None beside"):
+        train(make().model, [{"x": x, "targets": targets, "lengths": [1, 2, 1]}], truncate=2)
+    train(make().model, [{"x": x, "targets": targets, "lengths": None}], truncate=2)
+
+
+def broken_off():
+    """A stream that reads a file with an error in it."""
+    yield from BATCHES[:2]
+    json.loads("{")
+
+
+def test_an_error_of_the_stream_itself_is_passed_on(tmp_path):
+    """The updates before it stay, and its run goes on from its checkpoint."""
+    p, twin, path = make(), make(), tmp_path / "c.npz"
+    by_hand(twin.model, BATCHES[:2])
+    options = {"updates": 1, "epochs": 4, "checkpoint": path, "resume": True}
+    with pytest.raises(json.JSONDecodeError) as caught:
+        train(p.model, broken_off, **options)
+    assert caught.value.history.epochs == 2
+    assert_close(weights(p.model), weights(twin.model))
+    by_hand(twin.model, BATCHES[2:4])
+    assert train(p.model, BATCHES, **options).epochs == 4
+    assert_close(weights(p.model), weights(twin.model))
+    with pytest.raises(ValueError, match=r"^in validation, Expecting property name"):
+        train(p.model, BATCHES, validation=broken_off)
+
+
 def test_a_run_on_a_stream_may_diverge():
     p = make(loss="squared_error")
     with pytest.raises(TrainingDiverged, match="training stopped in epoch 1 at update 3: the loss"):
@@ -367,5 +397,13 @@ def test_a_resumed_stream_that_is_shorter_or_missing_is_refused(tmp_path):
         train(p.model, BATCHES[:3], updates=4, **more)
     with pytest.raises(ValueError, match="its updates is 4, expected None"):
         fit(p.model, x, targets, optimizer=SGD(0.1), progress=False, **more)
+    assert_same(p.model, before)
+    assert rng.bit_generator.state == generator
+    train(p.model, BATCHES, rng=rng, checkpoint=path)
+    before, generator = weights(p.model), rng.bit_generator.state
+    with pytest.raises(ValueError, match="it was trained on a stream, expected a run on arrays"):
+        fit(p.model, x, targets, optimizer=SGD(0.1), progress=False, **more)
+    with pytest.raises(ValueError, match="rng is None, expected a generator as in that run"):
+        train(p.model, BATCHES, **{**more, "rng": None})
     assert_same(p.model, before)
     assert rng.bit_generator.state == generator
