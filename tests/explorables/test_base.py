@@ -328,6 +328,28 @@ def test_a_link_to_elsewhere_sets_nothing(browser, tmp_path):
     page.close()
 
 
+@pytest.mark.parametrize(
+    ("widget", "visible"),
+    [
+        ("Error displaying widget: model not found", False),
+        ('<div class="lm-Widget"><p>The figure</p></div>', True),
+    ],
+)
+def test_beside_a_twin_the_error_of_a_lost_widget_is_hidden_and_a_widget_is_not(
+    browser, tmp_path, widget, visible
+):
+    # JupyterLab 3 gives this class to whatever stands for a widget, JupyterLab 4 to errors alone.
+    panel = f'<div class="lm-Panel jupyter-widgets">{widget}</div>'
+    output = '<div class="jp-OutputArea-child">{}</div>'
+    path = tmp_path / "outputs.html"
+    text = output.format(OneUnit().to_html()) + output.format(panel)
+    path.write_text(f"<!doctype html><meta charset=utf-8>{text}", encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert page.locator(".jupyter-widgets").is_visible() is visible
+    page.close()
+
+
 def test_a_narrower_page_in_print_cuts_nothing(browser, tmp_path):
     page = page_with(browser, tmp_path, OneUnit())
     svg = page.locator("svg[role=img]").first
