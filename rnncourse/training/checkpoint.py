@@ -21,7 +21,6 @@ from ..validation import (
     fitting_params,
     require_shape,
     require_size,
-    require_writable,
 )
 from .history import History
 from .optim import Optimizer
@@ -252,7 +251,6 @@ def read_checkpoint(
             copy.deepcopy(optimizer).load_state(memory)
         if rng is not None:
             copy.deepcopy(rng).bit_generator.state = state
-    require_writable(model.params)
     return saved
 
 

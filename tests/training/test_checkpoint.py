@@ -23,6 +23,7 @@ from rnncourse import (
     RMSprop,
     Stack,
     files,
+    fit,
     load_checkpoint,
     save_checkpoint,
 )
@@ -104,7 +105,7 @@ def test_a_checkpoint_of_version_0_1_is_read(run, tmp_path):
         "model": "RNN many-to-many cross_entropy mean float64",
         "optimizer": "Adam",
         "rng": rng.bit_generator.state,
-        "history": {**history, "best_epoch": 3, "stopped": ""},
+        "history": {**history, "best_epoch": 3, "stopped": "3 epochs done"},
     }
     path = tmp_path / "old.npz"
     files.save_arrays(path, arrays, header, format="rnncourse checkpoint 1")
@@ -115,6 +116,11 @@ def test_a_checkpoint_of_version_0_1_is_read(run, tmp_path):
         assert_array_equal(best[name], W + 1)
     assert (read.loss, read.gradient_norm, read.best_epoch) == (history["loss"], [1.5, 1, 2], 3)
     assert_array_equal(read.validation_loss, [np.nan, 0.7, 0.6])
+    assert read.stopped == "3 epochs done"
+    x, targets = np.zeros((4, 1, 2)), np.zeros((4, 1), int)
+    options = {"rng": other[2], "checkpoint": path, "resume": True, "progress": False}
+    assert fit(other[0], x, targets, epochs=4, optimizer=other[1], **options).epochs == 4
+    files.save_arrays(path, arrays, header, format="rnncourse checkpoint 1")
     lstm = make_model(2, 3, 2, rng, layer="LSTM")
     refused(path, "its model is RNN many.*, expected LSTM many", (lstm, Adam(), rng))
     bare = {"model": header["model"], "optimizer": None, "rng": None, "history": None}
@@ -308,6 +314,13 @@ def test_a_strange_array_is_refused(run, saved, name, value, message):
     arrays[name] = value
     save_arrays(saved, {n: a for n, a in arrays.items() if a is not None}, header)
     refused(saved, message)
+
+
+def test_the_memory_of_a_part_of_the_model_is_refused(run, saved):
+    arrays, header = load_arrays(saved)
+    part = {name: a for name, a in arrays.items() if not name.startswith("optimizer/W_hh")}
+    save_arrays(saved, part, header)
+    refused(saved, r"its optimizer state is of \['W_hy', 'W_xh', 'b_h', 'b_y'\]")
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,29 @@ def test_the_best_epoch_is_the_lowest_of_all(monkeypatch):
     assert_same(p.model, weights(twin.model))
 
 
+def test_a_resumed_run_compares_with_the_lowest_loss_before(tmp_path, monkeypatch):
+    p, path = make_problem(np.random.default_rng(7)), tmp_path / "c.npz"
+    options = {"validation": held_out(), "patience": 9, "checkpoint": path, "resume": True}
+    measured = iter([0.0, 0.0, 1.0, 3.0, 0.0, 0.0, 2.0, 1.5])  # each run begins with two checks
+    monkeypatch.setitem(fit.__globals__, "_measure", lambda *_: (next(measured), {}))
+    run(p, epochs=2, **options)
+    history = run(p, epochs=4, **options)
+    assert (history.best_epoch, history.validation_loss) == (1, [1.0, 3.0, 2.0, 1.5])
+
+
+def test_validation_is_measured_batch_by_batch(rng, monkeypatch):
+    """No more sequences at once than in training, however many are held out."""
+    p, sizes = make_problem(rng), []
+
+    def predict(self, x, *, original=Model.predict, **options):
+        sizes.append(x.shape[1])
+        return original(self, x, **options)
+
+    monkeypatch.setattr(Model, "predict", predict)
+    run(p, batch_size=3, validation=held_out())  # of 4 sequences
+    assert set(sizes[-2:]) == {3, 1}
+
+
 def test_without_patience_the_weights_stay_those_of_the_last_epoch(rng, tmp_path):
     """Also where an earlier epoch had a lower validation loss."""
     p, twin = (make_problem(np.random.default_rng(7)) for _ in range(2))
@@ -339,12 +362,13 @@ def test_on_epoch_sees_each_epoch_and_may_stop_the_run(rng, tmp_path):
     history = run(p, **options)
     assert history.stopped == "on_epoch asked for it"
     assert seen == [(1, 1, False), (2, 2, True), (3, 3, True)]  # before its checkpoint is written
-    # Taken up again, it has stopped already, as the whole run would have.
+    # Taken up again, it has stopped already, as the whole run would have: the file is left alone.
     before, rng = weights(p.model), np.random.default_rng(0)
+    os.utime(path, (0, 0))
     again = run(p, **options, resume=True, rng=rng)
     assert again == history
     assert_same(p.model, before)
-    assert len(seen) == 3
+    assert (len(seen), path.stat().st_mtime) == (3, 0)
 
 
 def test_what_on_epoch_returns_may_be_left_out(rng):
@@ -425,6 +449,8 @@ def test_a_second_run_continues_the_history_of_the_first(rng):
     still = {"optimizer": SGD(1e-300), "validation": held_out(), "patience": 2}
     run(p, epochs=9, history=again, **still)
     assert (again.best_epoch, again.epochs) == (7, 9)
+    run(p, epochs=2, history=again)
+    assert (again.best_epoch, again.epochs, len(again.validation_loss)) == (7, 11, 9)
 
 
 def test_each_of_two_runs_resumes_from_its_own_checkpoint(tmp_path):
@@ -627,6 +653,18 @@ def test_a_schedule_that_on_epoch_sets_is_not_found_again(tmp_path):
     assert_same(p.model, before)
     assert first.settings() == {"learning_rate": 0.1}
     assert run(p, optimizer=sgd, epochs=2, checkpoint=path, resume=True).epochs == 2
+
+
+def test_a_file_of_save_checkpoint_can_be_gone_on_from(tmp_path):
+    """It notes no settings of a run, so none are compared."""
+    whole, p = (make_problem(np.random.default_rng(3)) for _ in range(2))
+    run(whole, epochs=4, batch_size=2)
+    path, sgd, rng = tmp_path / "c.npz", SGD(0.1), np.random.default_rng(0)
+    history = run(p, epochs=2, batch_size=2, optimizer=sgd, rng=rng)
+    save_checkpoint(path, p.model, sgd, rng=rng, history=history)
+    other = make_problem(np.random.default_rng(3))
+    assert run(other, epochs=4, batch_size=2, checkpoint=path, resume=True).epochs == 4
+    assert_same(other.model, weights(whole.model))
 
 
 def test_best_weights_without_their_loss_are_refused(tmp_path):
@@ -1018,6 +1056,15 @@ def test_progress_counts_every_update(rng, shown, options, updates):
     assert shown == [(updates, "updates", True), *["loss"] * updates, "closed"]
 
 
+@pytest.mark.parametrize(("options", "total"), [({}, None), ({"updates": 2}, 4)])
+@pytest.mark.parametrize("truncate", [None, 3])
+def test_progress_of_a_stream_has_a_total_where_it_is_known(rng, shown, options, total, truncate):
+    p = make_problem(rng, T=5, B=3)
+    run(p, x=[(p.x, p.targets)] * 2, targets=None, epochs=2, truncate=truncate, **options)
+    assert shown[0] == (total if truncate is None else None, "updates", False)
+    assert shown.count("loss") == (4 if truncate is None else 8)
+
+
 def test_progress_counts_what_the_mask_empties(rng, shown):
     late = np.arange(5)[:, None] >= np.full(3, 4)
     run(make_problem(rng, T=5, B=3), mask=late, truncate=2)
@@ -1031,6 +1078,10 @@ def test_progress_of_a_resumed_run_counts_what_is_left(rng, shown, tmp_path):
         history = run(p, epochs=epochs, checkpoint=path, resume=True)
         assert shown == [(left, "updates", False), *["loss"] * left, "closed"]
     assert history.stopped == "5 epochs done"
+    # Of a run that goes on from another, its own epochs.
+    shown.clear()
+    run(p, epochs=2, history=history)
+    assert shown == [(2, "updates", False), "loss", "loss", "closed"]
 
 
 def test_progress_is_shown_unless_it_is_turned_off(rng, shown):

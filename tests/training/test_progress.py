@@ -67,6 +67,7 @@ def test_it_is_drawn_ten_times_a_second_at_most(terminal):
             bar.advance()
         seconds = time.monotonic() - start
     assert len(terminal.written) <= 10 * seconds + 2
+    assert "100000/100000 updates" in terminal.written[-2]  # the last is shown, however soon
 
 
 def test_an_error_inside_clears_the_line_too(terminal):

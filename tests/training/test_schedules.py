@@ -117,6 +117,16 @@ def test_a_learning_rate_is_checked_whenever_it_is_set(rate, error, message):
     assert (optimizer.learning_rate, optimizer.rate) == (0.5, 0.5)
 
 
+def test_a_schedule_that_is_set_later_goes_on_from_the_latest_update():
+    sgd, W = SGD(0.5), np.zeros(1)
+    for _ in range(3):
+        sgd.step({"W": W}, {"W": np.ones(1)})
+    sgd.learning_rate = schedules.Step(1.0, every=1)
+    assert sgd.rate == 1 / 4
+    sgd.step({"W": W}, {"W": np.ones(1)})
+    assert (sgd.rate, W) == (1 / 8, -1.5 - 1 / 8)
+
+
 def test_a_schedule_that_goes_wrong_later_moves_nothing():
     sgd, W = SGD(lambda update: 1.0 if update < 3 else math.inf), np.zeros(1)
     for _ in range(2):
@@ -131,6 +141,9 @@ def test_settings_say_what_an_optimizer_was_made_with():
         return 0.1
 
     assert SGD(0.1).settings() == {"learning_rate": 0.1}
+    sgd = SGD(0.1)
+    sgd.damping, sgd.variant, sgd.mean = 2, "heavy ball", np.zeros(3)
+    assert sgd.settings() == {"learning_rate": 0.1, "damping": 2, "variant": "heavy ball"}
     adam = Adam(schedules.Step(0.1, every=3), beta1=0.5)
     adam.step({"W": np.zeros(1)}, {"W": np.ones(1)})
     cosine = "Step(rate=0.1, every=3, factor=0.5, warmup=0)"

@@ -106,7 +106,7 @@ def test_an_endless_stream_needs_updates_and_goes_on_from_epoch_to_epoch():
 
 def test_updates_may_be_fewer_or_more_than_a_stream_has():
     """The next epoch goes on where the stream stands, and begins it again when it has ended."""
-    for updates in (2, 7):
+    for updates in (2, 5, 7):
         p, twin = make(), make()
         train(p.model, BATCHES, updates=updates, epochs=4)
         by_hand(twin.model, (BATCHES * 6)[: 4 * updates])
@@ -203,6 +203,7 @@ def test_nothing_is_drawn_ahead():
 
 
 x, targets = BATCHES[0]
+NONE = np.zeros(targets.shape, bool)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +221,7 @@ x, targets = BATCHES[0]
         ([(x, targets[:2])], ValueError, "in batch 1 of x, targets has shape"),
         ([(x * np.nan, targets)], ValueError, "in batch 1 of x, x contains NaN or infinity"),
         ([(x, targets + 7)], ValueError, "targets holds"),
+        ([{"x": x, "targets": targets, "mask": NONE}], ValueError, "mask counts no pred"),
         ([], ValueError, "x gives no batch, expected some"),
         (iter([]), ValueError, "x gives no batch, expected some"),
     ],
@@ -351,6 +353,14 @@ STREAMS = {
         lambda rng: lambda: itertools.islice(drawn(rng), 4),
         {"updates": 3},
     ),
+    "an order drawn at the start of a pass": (
+        lambda rng: lambda: (BATCHES[n] for n in rng.permutation(5)),
+        {"updates": 3},
+    ),
+    "an order drawn by a call": (
+        lambda rng: lambda: [BATCHES[n] for n in rng.permutation(5)],
+        {"updates": 3},
+    ),
     "a pass an epoch": (lambda rng: lambda: itertools.islice(drawn(rng), 4), {}),
     "a list": (lambda rng: BATCHES, {"updates": 3}),
     "an iterator that ends": (lambda rng: itertools.islice(drawn(rng), 13), {"updates": 3}),
@@ -387,10 +397,23 @@ def test_an_interrupted_run_on_a_stream_resumes_exactly(tmp_path, kind, stop):
     assert run(fresh(98), checkpoint=path, resume=True) == whole  # nothing is left to do
 
 
+def test_a_stream_is_read_again_only_as_far_as_it_was_had(tmp_path):
+    """Not at all after whole passes, nor when it has ended."""
+    loader, options = Loader(BATCHES), {"checkpoint": tmp_path / "c.npz", "resume": True}
+    for epochs in (2, 3):
+        train(make().model, loader, epochs=epochs, **options)
+    assert loader.begun == 3 + 2  # once a run to see whether it is an iterator
+    ends, options["checkpoint"] = iter(BATCHES), tmp_path / "d.npz"
+    history = train(make().model, ends, updates=2, epochs=9, **options)
+    assert history.stopped == "the stream ended"
+    assert train(make().model, ends, updates=2, epochs=9, **options) == history
+
+
 def test_a_resumed_stream_that_is_shorter_or_missing_is_refused(tmp_path):
     path, p = tmp_path / "c.npz", make()
     rng = np.random.default_rng(5)
     train(p.model, BATCHES, updates=4, rng=rng, checkpoint=path)
+    rng.random()
     before, generator = weights(p.model), rng.bit_generator.state
     more = {"rng": rng, "checkpoint": path, "resume": True, "epochs": 2}
     with pytest.raises(ValueError, match="not fit: x is a stream of 3 batches, expected the 4"):
