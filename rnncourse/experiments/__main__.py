@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from . import character_seeds, forget_bias, marked_numbers, sunspots
-from .sweep import Experiment, SweepError
+from .results import SweepError
+from .sweep import Experiment
 
 MODULES = (sunspots, forget_bias, marked_numbers, character_seeds)
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES}

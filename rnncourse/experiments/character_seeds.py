@@ -15,7 +15,8 @@ from importlib.resources import files
 import numpy as np
 
 from . import characters
-from .sweep import Experiment, Trial, read
+from .results import Trial, read
+from .sweep import Experiment
 
 SEEDS = range(25)
 

@@ -25,7 +25,8 @@ from ..training.history import History
 from ..training.metrics import accuracy
 from ..training.optim import Adam
 from ..validation import require_size
-from .sweep import Experiment, Trial, read
+from .results import Trial, read
+from .sweep import Experiment
 
 LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3, 6), range(10)
 

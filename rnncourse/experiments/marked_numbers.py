@@ -22,7 +22,8 @@ from ..model import Model
 from ..training.fit import fit
 from ..training.optim import Adam
 from ..validation import Array, require_choice, require_rng, require_size
-from .sweep import Experiment, Trial, read
+from .results import Trial, read
+from .sweep import Experiment
 
 NETWORKS, RATES, SEEDS = ("LSTM", "RNN"), (0.003, 0.01, 0.03, 0.1), range(20)
 SOLVED = 0.15  # root mean square below which a start has succeeded

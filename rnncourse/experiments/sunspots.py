@@ -22,7 +22,8 @@ from ..model import Model
 from ..training.fit import fit
 from ..training.optim import Adam
 from ..validation import Array, require_size
-from .sweep import Experiment, Trial, read
+from .results import Trial, read
+from .sweep import Experiment
 
 SIZES, CHUNKS, PASSES, SEEDS = (4, 8, 12, 16, 24), (11, 22), (50, 100, 200), range(3)
 FIRST, TRAINED_TO, JUDGED_TO = 1700, 1884, 1920

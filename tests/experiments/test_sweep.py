@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from sweeps import experiment, results, wait_until, walk
 
-from rnncourse.experiments import Experiment, SweepError, Trial, read, sweep, table
+from rnncourse.experiments import Experiment, SweepError, Trial, read, table
+from rnncourse.experiments.results import ResultsFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,7 +103,7 @@ def test_numpy_comes_back_as_json_has_it(tmp_path):
 def test_versions_of_a_worker_that_differ_stand_with_its_trial(tmp_path):
     path = tmp_path / "walk.jsonl"
     other = {"python": "3.99.0", "numpy": "9.0", "rnncourse": "0.1.0"}
-    with sweep._ResultsFile(path, experiment()) as file:
+    with ResultsFile(path, experiment().header()) as file:
         for seed, versions in enumerate((file.versions, other)):
             outcome = {"result": None, "seconds": 0.0, "versions": versions}
             file.append({"steps": 1, "scale": 0.5}, seed, outcome)
@@ -304,7 +305,7 @@ def test_an_error_while_writing_is_not_said_to_be_one_of_the_workers(tmp_path, m
     def full(file, settings, seed, outcome):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(sweep._ResultsFile, "append", full)
+    monkeypatch.setattr(ResultsFile, "append", full)
     with joblib.parallel_config("threading", n_jobs=2), pytest.raises(OSError, match="no space"):
         experiment().run(tmp_path / "walk.jsonl", progress=False)
 
@@ -315,7 +316,7 @@ def test_an_error_while_writing_is_not_said_to_be_one_of_the_workers(tmp_path, m
 def test_two_sweeps_at_once_into_one_file_are_refused(tmp_path):
     pytest.importorskip("fcntl", reason="no locks of files on this system")
     path = tmp_path / "walk.jsonl"
-    other = sweep._ResultsFile(path, experiment())
+    other = ResultsFile(path, experiment().header())
     with other, pytest.raises(SweepError, match=r"another sweep is writing to .*walk\.jsonl"):
         experiment().run(path, progress=False)
     assert len(experiment().run(path, progress=False)) == 24
