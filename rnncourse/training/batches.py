@@ -154,7 +154,7 @@ class ArrayBatches:
         """Return nothing: the generator's state says it all."""
 
     def go_on(self, state: dict[str, Any] | None, rng: np.random.Generator | None) -> None:
-        """Do nothing: every epoch begins anew."""
+        """Refuse a place in a stream; on arrays every epoch begins anew."""
         if state is not None:
             raise ValueError("it was trained on a stream, expected a run on arrays")
 

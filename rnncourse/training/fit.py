@@ -310,7 +310,7 @@ class _Run:
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.history = History() if history is None else history
         self.begun = self.history.epochs  # epochs of the runs before
-        self.settings = optimizer.settings()  # as the run began: on_epoch may change them
+        self.first_settings = optimizer.settings()  # on_epoch may change them
         self.best: dict[str, NDArray] = {}  # weights of the epoch with the lowest validation loss
         self.best_loss = np.inf
         self.last: dict[str, NDArray] = {}  # weights of the last update, if the best are put back
@@ -432,7 +432,7 @@ class _Run:
             best=self.best,
             last=self.last,
             run={
-                "optimizer": self.settings,
+                "optimizer": self.first_settings,
                 "settings": settings,
                 "stream": self.batches.state(),
             },
@@ -452,7 +452,7 @@ class _Run:
         saved.put_into(self.model, self.optimizer, self.rng, go_on=True)
         vars(self.history).update(vars(saved.history))
         self.asked = saved.history.stopped == ASKED
-        self.settings = saved.run.get("optimizer", self.settings)
+        self.first_settings = saved.run.get("optimizer", self.first_settings)
         self.best = saved.best
         if self.best:
             self.best_loss = losses[best_epoch - 1]

@@ -111,7 +111,13 @@ class Optimizer:
         return {"learning_rate": rate} | {n: v for n, v in own.items() if n not in left_out}
 
     def load_settings(self, settings: Mapping[str, Any]) -> None:
-        """Take over what `settings` returned, where it differs from what is."""
+        """Take over what `settings` returned, where it differs.
+
+        Raises
+        ------
+        ValueError
+            A learning rate in words: the function cannot be made from them.
+        """
         own = self.settings()
         for name, value in settings.items():
             if name in own and value != own[name]:

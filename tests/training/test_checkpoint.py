@@ -94,6 +94,14 @@ def test_everything_comes_back_exactly(run, saved, layer):
         assert_array_equal(best[name], W + 1)
 
 
+def test_an_optimizer_keeps_its_own_settings(saved):
+    """It may go on with another learning rate."""
+    model, _, rng = fresh()
+    adam = Adam(0.5, beta1=0.25)
+    load_checkpoint(saved, model, adam, rng=rng)
+    assert (adam.steps, adam.learning_rate, adam.rate, adam.beta1) == (1, 0.5, 0.5, 0.25)
+
+
 def test_a_checkpoint_of_version_0_1_is_read(run, tmp_path):
     """It named its model in words, kept no settings, and had its history as text."""
     model, adam, rng, _ = run

@@ -35,6 +35,11 @@ def drawn(rng, size=3):
         yield rng.normal(size=(5, size, 2)), rng.integers(0, 3, (5, size))
 
 
+def shuffled(rng):
+    for n in rng.permutation(len(BATCHES)):
+        yield BATCHES[n]
+
+
 def by_hand(model, batches):
     losses = []
     for x, targets in batches:
@@ -353,10 +358,7 @@ STREAMS = {
         lambda rng: lambda: itertools.islice(drawn(rng), 4),
         {"updates": 3},
     ),
-    "an order drawn at the start of a pass": (
-        lambda rng: lambda: (BATCHES[n] for n in rng.permutation(5)),
-        {"updates": 3},
-    ),
+    "an order drawn by its first batch": (lambda rng: lambda: shuffled(rng), {"updates": 3}),
     "an order drawn by a call": (
         lambda rng: lambda: [BATCHES[n] for n in rng.permutation(5)],
         {"updates": 3},
