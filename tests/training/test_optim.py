@@ -112,6 +112,18 @@ def test_float32_stays_float32_and_gradients_are_not_touched(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_numpys_error_settings_do_not_stop_a_step(kind):
+    """The square of a small gradient falls below the smallest number: that is no error."""
+    small = np.full(2, 1e-40, np.float32)
+    with np.errstate(all="raise"):
+        W = np.zeros(2, np.float32)
+        kind().step({"W": W}, {"W": small})
+        with pytest.raises(FloatingPointError):
+            np.float32(0.1) * small  # as it would, unprotected
+    assert np.isfinite(W).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("grads", "message"),
     [
