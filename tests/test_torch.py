@@ -98,9 +98,7 @@ def test_the_saved_arrays_are_what_the_script_makes():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_step_alike(name, rng):
-    optimizer = type(OPTIMIZERS[name])(
-        *[v for n, v in vars(OPTIMIZERS[name]).items() if n not in ("steps", "memory")]
-    )
+    optimizer = type(OPTIMIZERS[name])(**OPTIMIZERS[name].settings())
     W, gradients = rng.normal(size=(4, 3)), rng.normal(size=(50, 4, 3))
     expected = make_reference.trajectory(name, W, gradients)
     for gradient, after in zip(gradients, expected, strict=True):

@@ -187,13 +187,16 @@ def test_other_models_are_named():
 
 
 def says(page, shown):
-    """Compare the page's summary with Python."""
+    """Compare the page's summary with Python, as soon as it speaks of this unit and character."""
+    x, t, part = shown.x, shown.position, shown.show
+    place = f"Unit {shown.unit} at character {t} of {len(x)}, "
+    code = "(place) => document.querySelector('.summary').textContent.includes(place)"
+    page.wait_for_function(code, arg=place, timeout=120_000)
     settle(page)
     said = page.inner_text(".summary")
-    x, t, part = shown.x, shown.position, shown.show
     held = act.states(shown.model, x)[part][t - 1, shown.unit - 1]
     back = act.reach(act.gradient_back(shown.model, x, t, shown.unit, part))
-    assert f"Unit {shown.unit} at character {t} of {len(x)}, " in said
+    assert place in said
     assert f": {part}t = {held:.2f}".replace("-", "−") in said
     assert ("this character alone" if back == 1 else f"the last {back} characters.") in said
     p = act.probabilities(shown.model, x)[t - 1]
