@@ -146,7 +146,8 @@ lowest: export PYTHONPATH := $(CURDIR)
 lowest: export HYPOTHESIS_PROFILE := quick
 lowest: $(LOWEST)/.installed
 	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning tests \
-	  --ignore=tests/site --ignore=tests/benchmarks --ignore=tests/test_torch.py
+	  --ignore=tests/site --ignore=tests/benchmarks --ignore=tests/test_torch.py \
+	  --ignore=tests/book/test_notebooks.py --ignore=tests/book/test_nbval.py
 	$(ONE_THREAD) $(LOWEST)/bin/python $(NBVAL) book
 
 # --- for authors ------------------------------------------------------------------------------

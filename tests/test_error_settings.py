@@ -204,6 +204,8 @@ for _loss in ("squared_error", "cross_entropy"):
     )
 # What computes nothing that could underflow or overflow.
 SAFE = {"initializers.identity", "jacobians.singular_values", "tasks"}
+# In these only products of matrices underflow.
+PRODUCTS = {"RNN.step", "LSTM.step", "stack.step", "embedding.step", "Readout.forward"}
 
 
 def vars_of(found):
@@ -307,4 +309,16 @@ def test_without_protection_every_case_fails():
     command = [sys.executable, "-c", UNPROTECTED]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split("\n")) - {""} == SAFE
+    calm = {name.split(",")[0] for name in done.stdout.splitlines()}
+    assert calm - (set() if products_report() else PRODUCTS) == SAFE
+
+
+def products_report():
+    """Whether this NumPy says so when a product of matrices underflows; the oldest do not."""
+    small = np.full((2, 2), 1e-200)
+    with np.errstate(all="raise"):
+        try:
+            small @ small
+        except FloatingPointError:
+            return True
+    return False
