@@ -25,7 +25,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..data import text as text_data
 from ..data.text import inside
-from ..files import replacing
+from ..files import replacing, require_place
 from ..layers.layer import takes_labels
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
@@ -259,8 +259,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train the network of the experiment once more.")
     parser.add_argument("path", help="file to write, such as characters.json")
     path = Path(parser.parse_args().path)
-    if not path.absolute().parent.is_dir():
-        parser.error(f"path is {path}, expected a file in a folder that exists")
+    try:
+        require_place("path", path)
+    except ValueError as error:
+        parser.error(str(error))
     result = run(progress=True)
     write(path, result)
     print(f"loss {result.loss}, {result.seconds} seconds")

@@ -376,13 +376,17 @@ class _Run:
 
     def _clip(self, grads: dict[str, NDArray]) -> float:
         """Clip the gradients as asked, and return their norm before."""
-        norm = global_norm(grads)
+        try:
+            if self.clip_norm is None:
+                norm = global_norm(grads)
+            else:
+                norm = clip_by_global_norm(grads, self.clip_norm)
+        except FloatingPointError:  # of gradients that are not finite, which it leaves alone
+            norm = global_norm(grads)
         if not np.isfinite(norm):
             bad = [name for name, dW in grads.items() if not np.isfinite(dW).all()]
             of = f" in {', '.join(bad)}" if bad else ""
             raise NotFiniteError(f"the gradient norm is {norm}{of}")
-        if self.clip_norm is not None:
-            clip_by_global_norm(grads, self.clip_norm)
         if self.clip_value is not None:
             clip_by_value(grads, self.clip_value)
         return norm
