@@ -10,14 +10,14 @@ layer1.h, layer1.c, layer2.h; forward.h, reverse.h.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from rnncourse import GRU, LSTM, RNN, Bidirectional, Embedding, Model, Readout, Stack
@@ -642,3 +642,24 @@ def assert_close(given: Any, expected: Any, tolerance: float = 1e-12) -> None:
     assert given.shape == expected.shape
     size = max(1.0, float(np.abs(expected).max(initial=0)))
     assert_allclose(given, expected, rtol=0, atol=tolerance * size)
+
+
+def weights(model: Model) -> dict[str, NDArray]:
+    """Return a copy of a model's parameters."""
+    return {name: W.copy() for name, W in model.params.items()}
+
+
+def assert_same(model: Model, before: Mapping[str, NDArray]) -> None:
+    """Compare a model's parameters with what `weights` returned, bit for bit."""
+    for name, W in model.params.items():
+        assert_array_equal(W, before[name])
+
+
+def outcome(model: Model, optimizer: Any, rng: np.random.Generator, history: Any) -> list[Any]:
+    """Return all of a training run that must be equal, bit for bit."""
+    return [
+        {n: W.tobytes() for n, W in model.params.items()},
+        {n: a.tobytes() for n, a in optimizer.state().items()},
+        rng.bit_generator.state,
+        asdict(history),
+    ]

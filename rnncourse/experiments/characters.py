@@ -13,7 +13,6 @@ they know over several units.
 import argparse
 import base64
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +24,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..data import text as text_data
 from ..data.text import inside
-from ..files import replacing, require_place
+from ..files import PathLike, replacing, require_place
 from ..layers.layer import takes_labels
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
@@ -249,7 +248,7 @@ def saved() -> Run:
     return Run(**json.loads((files(__package__) / "characters.json").read_text(encoding="utf-8")))
 
 
-def write(path: str | os.PathLike[str], result: Run) -> None:
+def write(path: PathLike, result: Run) -> None:
     """Write `result` to the file `path`, whole or not at all."""
     with replacing(Path(path)) as file:
         file.write(json.dumps(asdict(result), indent=1, ensure_ascii=False).encode() + b"\n")

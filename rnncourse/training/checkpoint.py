@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import load_arrays, save_arrays
+from ..files import PathLike, load_arrays, save_arrays
 from ..layers.architecture import difference
 from ..model import MODEL_FORMAT, VERSION_0_1, Model
 from ..validation import (
@@ -29,7 +29,7 @@ RECORDS = ("loss", "validation_loss", "update_loss", "gradient_norm")  # the lis
 
 
 def save_checkpoint(
-    path: str | os.PathLike[str],
+    path: PathLike,
     model: Model,
     optimizer: Optimizer | None = None,
     *,
@@ -76,7 +76,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: str | os.PathLike[str],
+    path: PathLike,
     model: Model,
     optimizer: Optimizer | None = None,
     *,
@@ -177,7 +177,7 @@ class Saved:
 
 
 @contextmanager
-def _fitting(path: str | os.PathLike[str]) -> Iterator[None]:
+def _fitting(path: PathLike) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -185,7 +185,7 @@ def _fitting(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def read_checkpoint(
-    path: str | os.PathLike[str],
+    path: PathLike,
     model: Model,
     optimizer: Optimizer | None = None,
     *,

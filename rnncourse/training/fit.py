@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..files import require_place
+from ..files import PathLike, require_place
 from ..gradients.check import clip_by_global_norm, clip_by_value, global_norm
 from ..layers import layer as call
 from ..model import LOSSES, Model
@@ -74,7 +74,7 @@ def fit(
     patience: int | None = None,
     on_epoch: Callable[[History, Model], bool | None] | None = None,
     history: History | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint: PathLike | None = None,
     resume: bool = False,
     progress: bool = True,
 ) -> History:
@@ -425,7 +425,7 @@ class _Run:
             self.last = {name: W.copy() for name, W in self.model.params.items()}
             copy_params(self.model.params, self.best)
 
-    def save(self, path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+    def save(self, path: PathLike, settings: Mapping[str, Any]) -> None:
         """Write all that is needed to go on."""
         save_checkpoint(
             path,
@@ -442,7 +442,7 @@ class _Run:
             },
         )
 
-    def load(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
+    def load(self, path: PathLike, settings: dict[str, Any]) -> None:
         """Take up the run that `save` wrote; nothing is changed unless it is this one."""
         saved = read_checkpoint(path, self.model, self.optimizer, rng=self.rng)
         saved.require_run(self.optimizer, settings)

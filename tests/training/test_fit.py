@@ -3,11 +3,19 @@
 import copy
 import os
 import pickle
-from dataclasses import asdict
 
 import numpy as np
 import pytest
-from helpers import ARRANGEMENTS, CAUSAL, LOSSES, assert_close, make_problem
+from helpers import (
+    ARRANGEMENTS,
+    CAUSAL,
+    LOSSES,
+    assert_close,
+    assert_same,
+    make_problem,
+    outcome,
+    weights,
+)
 from numpy.testing import assert_array_equal
 
 from rnncourse import (
@@ -39,19 +47,10 @@ each_layer = pytest.mark.parametrize("layer", [*CAUSAL, "bidirectional"])
 each_causal_layer = pytest.mark.parametrize("layer", CAUSAL)
 
 
-def weights(model):
-    return {name: W.copy() for name, W in model.params.items()}
-
-
 def run(p, **options):
     """`fit` with settings for a short silent run; `p.data` unless other data is given."""
     settings = {"epochs": 1, "optimizer": SGD(0.1), "rng": np.random.default_rng(0)}
     return fit(p.model, **{**p.data, **settings, "progress": False, **options})
-
-
-def assert_same(model, before):
-    for name, W in model.params.items():
-        assert_array_equal(W, before[name])
 
 
 # ---------------------------------------------------------------- one epoch, step by step
@@ -484,16 +483,6 @@ def test_each_of_two_runs_resumes_from_its_own_checkpoint(tmp_path):
 
 
 # ---------------------------------------------------------------- exact resumption
-
-
-def outcome(model, optimizer, rng, history):
-    """All that must be equal, bit for bit."""
-    return [
-        {n: W.tobytes() for n, W in model.params.items()},
-        {n: a.tobytes() for n, a in optimizer.state().items()},
-        rng.bit_generator.state,
-        asdict(history),
-    ]
 
 
 @each_layer

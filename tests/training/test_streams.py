@@ -2,27 +2,16 @@
 
 import itertools
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
-from helpers import ARRANGEMENTS, CAUSAL, assert_close, make_problem
-from numpy.testing import assert_array_equal
+from helpers import ARRANGEMENTS, CAUSAL, assert_close, assert_same, make_problem, outcome, weights
 
 from rnncourse import SGD, Adam, Embedding, Model, Readout, TrainingDiverged, fit
 
 
 def make(seed=3, **options):
     return make_problem(np.random.default_rng(seed), **{"B": 4, **options})
-
-
-def weights(model):
-    return {name: W.copy() for name, W in model.params.items()}
-
-
-def assert_same(model, before):
-    for name, W in model.params.items():
-        assert_array_equal(W, before[name])
 
 
 def train(model, stream, **options):
@@ -340,15 +329,6 @@ def test_a_validation_that_does_not_fit_changes_nothing(validation, error, messa
 
 
 # ---------------------------------------------------------------- exact resumption
-
-
-def outcome(model, optimizer, rng, history):
-    return [
-        {n: W.tobytes() for n, W in model.params.items()},
-        {n: a.tobytes() for n, a in optimizer.state().items()},
-        rng.bit_generator.state,
-        asdict(history),
-    ]
 
 
 STREAMS = {
