@@ -112,7 +112,7 @@ def paths() -> str:
 
 
 def by_lag() -> str:
-    """The norm of the gradient by lag in three networks: it explodes, swells and fades, vanishes."""
+    """The norm of the gradient by lag in three networks: one explodes, two fade."""
     parts = [path("M10 48H150", "quiet", "line dash")]
     for rho, scale, nonnormal, color in (
         (1.2, 0.0, 0.0, "of-error"),
@@ -153,7 +153,7 @@ def gates() -> str:
         + path("M20 28H56M96 28H140", "of-cell", "line belt")
         + path("M96 70V38", "of-hidden", "line thick")
         + "".join(path(f"M{x} 70V{y}", "quiet") for x, y in ((56, 38), (128, 70)))
-        + path("M128 70V54", "quiet")
+        + path("M128 66V44", "quiet")
         + path("M20 80H128V70M56 80V70M96 80V70", "of-hidden")
         + path("M48 23H64M48 33H64M56 18V38", "of-output", "line thick")
         + dot(96, 28, "of-cell", 9)
@@ -176,10 +176,8 @@ def carousel_curves() -> str:
         ("full", "of-error", "line"),
     ):
         norms = np.log10(curves[name][::2])
-        height = np.clip(onto(norms, -7, 1, 92, 4), 4, 92)
-        parts.append(
-            through(zip(onto(range(21), 0, 20, 10, 150), height, strict=True), color, kind)
-        )
+        places = zip(onto(range(21), 0, 20, 10, 150), onto(norms, -7, 1, 92, 4), strict=True)
+        parts.append(through([(x, y) for x, y in places if y <= 94], color, kind))
     return "".join(parts)
 
 

@@ -104,10 +104,14 @@ def for_any_depth(page: str, address: str) -> str:
     return page.replace('href="#', 'href="404.html#')
 
 
-def one_viewport(page: str) -> str:
-    """Return the page with one viewport: Sphinx, docutils and the theme bring one each."""
+def mended(page: str) -> str:
+    """Return the page with one viewport, and with a title that does not say one thing twice.
+
+    Sphinx, docutils and the theme bring a viewport each.
+    """
     first, name, rest = page.partition('<meta name="viewport"')
-    return first + name + re.sub(r'\s*<meta name="viewport"[^>]*>', "", rest)
+    page = first + name + re.sub(r'\s*<meta name="viewport"[^>]*>', "", rest)
+    return re.sub(r"<title>(.+) &#8212; \1</title>", r"<title>\1</title>", page, count=1)
 
 
 # ---------------------------------------------------------------- Sphinx calls these
@@ -126,8 +130,6 @@ def add_head(app: Any, page: str, template: str, context: dict[str, Any], doctre
     if doctree is not None and not described:
         log.warning("%s has no line in page_descriptions (_config.yml)", page)
     file = f"{page}.html"
-    if page == app.config.root_doc:
-        context["docstitle"] = ""  # it is the title of the page already
     if page == "404":
         context["pageurl"] = None
         kept.append('<meta name="robots" content="noindex">\n')
@@ -166,9 +168,7 @@ def write_files(app: Any, error: Exception | None) -> None:
         door.read_text(encoding="utf-8").replace("</head>", f"{about}</head>"), encoding="utf-8"
     )
     for path in folder.rglob("*.html"):
-        page = path.read_text(encoding="utf-8")
-        if page != (mended := one_viewport(page)):
-            path.write_text(mended, encoding="utf-8")
+        path.write_text(mended(path.read_text(encoding="utf-8")), encoding="utf-8")
     lost = folder / "404.html"
     lost.write_text(for_any_depth(lost.read_text(encoding="utf-8"), address), encoding="utf-8")
 
