@@ -130,6 +130,8 @@ def add_head(app: Any, page: str, template: str, context: dict[str, Any], doctre
     described = app.config.page_descriptions.get(page, "")
     if doctree is not None and not described:
         log.warning("%s has no line in page_descriptions (_config.yml)", page)
+    if "last" in (context.get("meta") or {}):
+        context["next"] = None  # the story ends here; what follows is to look things up
     if page == "404":
         context["pageurl"] = None
         kept.append('<meta name="robots" content="noindex">\n')
