@@ -1,19 +1,20 @@
-"""Mathematics set when the book is built: LaTeX becomes MathML, which browsers draw by themselves.
+"""Mathematics set when the book is built: LaTeX becomes MathML, which browsers draw themselves.
 
-No script has to run in the page for it. math-core converts the formulas. The font is STIX Two Math, cut
-down to the characters that they use, so that every browser draws them alike.
+No script has to run in the page for it. math-core converts the formulas. The font is STIX Two Math,
+cut down to the characters that they use, so that every browser draws them alike.
 """
 
 import re
 from collections.abc import Iterable
 from functools import cache
 from html import escape, unescape
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from fontTools import subset
+from fontTools.ttLib import TTFont
 from math_core import LatexError, LatexToMathML
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -39,7 +40,7 @@ def mathml(latex: str, display: bool = False) -> str:
 
 
 def formula(node: nodes.math | nodes.math_block) -> str:
-    """Return a node's formula as MathML. One that cannot be set is a warning that names its page."""
+    """Return a node's formula as MathML; one that cannot be set is a warning with its page."""
     latex = node.astext()
     try:
         return mathml(latex, isinstance(node, nodes.math_block))
@@ -80,12 +81,19 @@ def drawn(text: str) -> set[int]:
     return points | {0x210E}  # italic h has stood elsewhere since before the others
 
 
-def font(points: Iterable[int]) -> subset.Subsetter:
+def stix() -> Path:
+    """Return where the whole font is: the package ziamath brings it, and need not be imported."""
+    package = find_spec("ziamath")
+    assert package and package.origin, "ziamath is not installed"
+    return Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+
+
+def font(points: Iterable[int]) -> TTFont:
     """Return STIX Two Math with the given code points only, and what its brackets stretch to."""
     options = subset.Options(
         layout_features=[], hinting=False, drop_tables=["DSIG", "GDEF", "GPOS"], name_IDs=["*"]
     )
-    whole = subset.load_font(str(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"), options)
+    whole = subset.load_font(str(stix()), options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=points)
     subsetter.subset(whole)
