@@ -105,16 +105,6 @@ def for_any_depth(page: str, address: str) -> str:
     return page.replace('href="#', 'href="404.html#')
 
 
-def mended(page: str) -> str:
-    """Return the page with one viewport, and with a title that does not say one thing twice.
-
-    Sphinx, docutils and the theme bring a viewport each.
-    """
-    first, name, rest = page.partition('<meta name="viewport"')
-    page = first + name + re.sub(r'\s*<meta name="viewport"[^>]*>', "", rest)
-    return re.sub(r"<title>(.+) &#8212; \1</title>", r"<title>\1</title>", page, count=1)
-
-
 # ---------------------------------------------------------------- Sphinx calls these
 
 
@@ -124,9 +114,9 @@ def take_address(app: Any, config: Any) -> None:
 
 
 def add_head(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give a page its description, its preview and its icons, and one title and viewport."""
+    """Give a page its description, preview and icons, and take from it what it has twice."""
     known = (context.get("metatags") or "").splitlines(keepends=True)
-    kept = [line for line in known if "generator" not in line]
+    kept = [line for line in known if not re.search("generator|viewport", line)]
     described = app.config.page_descriptions.get(page, "")
     if doctree is not None and not described:
         log.warning("%s has no line in page_descriptions (_config.yml)", page)
@@ -154,7 +144,7 @@ def not_found(app: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def write_files(app: Any, error: Exception | None) -> None:
-    """Write what stands beside the pages, and mend what no template can."""
+    """Write what stands beside the pages, and the heads that no template writes."""
     if error or app.builder.name != "html":
         return
     folder, config = Path(app.outdir), app.config
@@ -169,8 +159,6 @@ def write_files(app: Any, error: Exception | None) -> None:
             (folder / "robots.txt").write_text(robots(address), encoding="utf-8")
     _change(folder / "index.html", lambda page: page.replace("</head>", f"{about}</head>"))
     _change(folder / "404.html", lambda page: for_any_depth(page, address))
-    for path in folder.rglob("*.html"):
-        _change(path, mended)
 
 
 def _change(path: Path, change: Callable[[str], str]) -> None:

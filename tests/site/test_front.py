@@ -336,10 +336,3 @@ def test_the_page_for_missing_pages_holds_at_any_depth():
     for link in filter(None, links):
         assert not link.startswith(("#", "/", ".."))
         assert (SITE / re.split("[#?]", link)[0]).is_file() or link.startswith("https://")
-
-
-def test_what_is_said_twice_is_said_once():
-    one = '<meta name="viewport" content="a"/>'
-    twice = one + '\n <meta name="viewport" content="b">' + "<title>A &#8212; A</title>"
-    assert head.mended(twice) == one + "<title>A</title>"
-    assert head.mended("<title>A &#8212; B</title>") == "<title>A &#8212; B</title>"
