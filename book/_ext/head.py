@@ -113,7 +113,7 @@ def take_address(app: Any, config: Any) -> None:
 
 
 def add_head(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give a page its description, its preview and its icons, and take from it what it has twice."""
+    """Give a page its description, its preview and its icons; take away what it has twice."""
     known = (context.get("metatags") or "").splitlines(keepends=True)
     kept = [line for line in known if not re.search("generator|viewport", line)]
     described = app.config.page_descriptions.get(page, "")
