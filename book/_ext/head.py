@@ -10,12 +10,13 @@ Without it nothing absolute is written, and everything else is the same.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bs4 import BeautifulSoup
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
@@ -113,18 +114,20 @@ def take_address(app: Any, config: Any) -> None:
 
 
 def add_head(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give a page its description, its preview and its icons; take away what it has twice."""
+    """Give a page its description, preview and icons, and take from it what it has twice."""
     known = (context.get("metatags") or "").splitlines(keepends=True)
     kept = [line for line in known if not re.search("generator|viewport", line)]
     described = app.config.page_descriptions.get(page, "")
     if doctree is not None and not described:
         log.warning("%s has no line in page_descriptions (_config.yml)", page)
-    file = f"{page}.html"
+    if "last" in (context.get("meta") or {}):
+        context["next"] = None  # the story ends here; what follows is to look things up
     if page == "404":
         context["pageurl"] = None
         kept.append('<meta name="robots" content="noindex">\n')
-    title = context.get("title") or app.config.project
-    kept.append(tags(_plain(title), described, app.config.html_baseurl, file))
+    else:
+        title = _plain(context.get("title") or app.config.html_title)
+        kept.append(tags(title, described, app.config.html_baseurl, f"{page}.html"))
     static = context["pathto"]("_static", 1)
     kept.append(
         f'<link rel="icon" href="{static}/favicon.png" sizes="32x32" type="image/png">\n'
@@ -141,30 +144,29 @@ def not_found(app: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def write_files(app: Any, error: Exception | None) -> None:
-    """Write what stands beside the pages: sitemap, robots, the head of the front door."""
+    """Write what stands beside the pages, and the heads that no template writes."""
     if error or app.builder.name != "html":
         return
-    folder, address = Path(app.outdir), app.config.html_baseurl
-    root, config = app.config.root_doc, app.config
-    door = folder / "index.html"
-    about = tags(config.project, config.page_descriptions.get(root, ""), address, f"{root}.html")
+    folder, config = Path(app.outdir), app.config
+    address, front = config.html_baseurl, f"{config.root_doc}.html"
+    (folder / ".nojekyll").touch()  # GitHub Pages shows all files as they are
+    about = tags(config.html_title, config.page_descriptions[config.root_doc], address, front)
     if address:
-        about += f'<link rel="canonical" href="{escape(address)}{root}.html">\n'
+        about += f'<link rel="canonical" href="{escape(address + front)}">\n'
         pages = [f"{name}.html" for name in app.env.all_docs]
         (folder / "sitemap.xml").write_text(sitemap(address, pages), encoding="utf-8")
         if robots(address):
             (folder / "robots.txt").write_text(robots(address), encoding="utf-8")
-    door.write_text(
-        door.read_text(encoding="utf-8").replace("</head>", f"{about}</head>"), encoding="utf-8"
-    )
-    lost = folder / "404.html"
-    lost.write_text(for_any_depth(lost.read_text(encoding="utf-8"), address), encoding="utf-8")
+    _change(folder / "index.html", lambda page: page.replace("</head>", f"{about}</head>"))
+    _change(folder / "404.html", lambda page: for_any_depth(page, address))
+
+
+def _change(path: Path, change: Callable[[str], str]) -> None:
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _plain(title: str) -> str:
     """Return a title without the tags and references of HTML."""
-    from bs4 import BeautifulSoup
-
     return BeautifulSoup(title, "html.parser").get_text()
 
 

@@ -107,6 +107,8 @@
     });
   });
 
+  addEventListener("beforeprint", () => draw(columns.length)); // paper shows it run
+
   for (const control of hero.querySelectorAll(":disabled")) control.disabled = false;
   slider.value = slider.defaultValue; // which a browser may have kept from the last visit
   hero.dataset.state = "waiting";

@@ -1,6 +1,6 @@
-"""Draw the pictures of the site that are no SVG: the icons and the picture for previews.
+"""Draw the pictures of the site that are no SVG: icons, the picture for previews, README's.
 
-python tests/site/pictures.py          writes book/_static/*.png
+python tests/site/pictures.py          writes book/_static/*.png; `make book` first
 """
 
 import re
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from browsers import launch
 
-STATIC = Path(__file__).parents[2] / "book" / "_static"
+ROOT = Path(__file__).parents[2]
+STATIC = ROOT / "book" / "_static"
+FRONT = ROOT / "_build" / "html" / "book" / "index.html"
 CARD = """
 <meta charset="utf-8">
 <style>
@@ -53,6 +55,17 @@ def picture(browser, text: str, width: int, height: int, clear: bool = False) ->
     return data
 
 
+def front_page(browser) -> bytes:
+    """Return the front page after a run of its network as PNG."""
+    page = browser.new_page(viewport={"width": 1200, "height": 820}, reduced_motion="reduce")
+    page.goto(FRONT.as_uri())
+    page.locator(".course-hero .start").click()
+    page.wait_for_function("document.querySelector('.course-hero .summary').textContent")
+    data = page.screenshot()
+    page.close()
+    return data
+
+
 def main() -> int:
     """Write all pictures."""
     from PIL import Image
@@ -69,9 +82,10 @@ def main() -> int:
             "favicon.png": picture(browser, icon, 32, 32, clear=True),
             "touch-icon.png": picture(browser, square, 180, 180),
             "preview.png": picture(browser, CARD % steps(), 1200, 630),
+            "readme.png": front_page(browser),
         }.items():
             image = Image.open(BytesIO(data))
-            if name == "preview.png":
+            if name in ("preview.png", "readme.png"):
                 image = image.convert("RGB").quantize(64)
             image.save(STATIC / name, optimize=True)
             print(f"{name}: {(STATIC / name).stat().st_size:,} bytes")

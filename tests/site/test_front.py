@@ -191,7 +191,7 @@ def test_every_figure_has_a_picture_and_a_question():
     targets = [card.select_one("a")["href"].rpartition("#explore-")[2] for card in cards]
     assert sorted(targets) == sorted(names) == sorted(drawings.DRAWINGS)
     for card, name in zip(cards, targets, strict=True):
-        assert drawings.drawing(name) in str(card).replace("viewbox", "viewBox")
+        assert str(BeautifulSoup(drawings.drawing(name), "html.parser")) in str(card)
         assert "?" in card.get_text()
 
 
@@ -205,7 +205,7 @@ def test_a_drawing_is_small_and_stays_in_its_frame(name):
         assert 0 <= y <= drawings.HEIGHT
 
 
-def test_the_front_page_leads_into_the_book():
+def test_next_leads_from_the_front_page_through_the_chapters_to_the_end():
     page = parsed(FRONT)
     assert page.select_one("a.course-start")["href"] == "1-structure.html"
     order = [FRONT]
@@ -213,8 +213,7 @@ def test_the_front_page_leads_into_the_book():
         order.append(order[-1].parent / following["href"])
     names = [path.stem for path in order]
     chapters = ["1-structure", "2-backpropagation", "3-gradients", "4-lstm"]
-    assert names[:6] == ["index", *chapters, "ending"]
-    assert len(names) == len(PAGES)
+    assert names == ["index", *chapters, "ending"]
 
 
 def minutes(name: str) -> float:
@@ -295,6 +294,13 @@ def test_with_an_address_a_page_brings_its_picture():
     assert values["twitter:card"] == "summary_large_image"
 
 
+def test_what_stands_beside_the_pages():
+    assert (SITE / ".nojekyll").is_file()
+    door = parsed(SITE / "index.html")
+    assert door.select_one('meta[property="og:title"]')["content"] == "Recurrent neural networks"
+    assert door.select_one('meta[name="description"]')["content"] == described(FRONT)
+
+
 def test_the_sitemap_names_every_page():
     tree = ElementTree.fromstring(head.sitemap(ADDRESS, ["book/b&c.html", "book/a.html"]).encode())
     places = [place.text for place in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
@@ -319,6 +325,7 @@ def test_what_is_no_address_stops_the_build(text):
 
 def test_the_page_for_missing_pages_holds_at_any_depth():
     page = (SITE / "404.html").read_text(encoding="utf-8")
+    page = re.sub("<base [^>]*>", "", page)  # the book may be built for an address
     assert parsed(SITE / "404.html").select_one('meta[name="robots"]')["content"] == "noindex"
     assert parsed(SITE / "404.html").select_one("link[rel=canonical]") is None
     soup = BeautifulSoup(head.for_any_depth(page, ADDRESS), "html.parser")
