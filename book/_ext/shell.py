@@ -1,0 +1,39 @@
+"""The page around the text: what `book/_templates/layout.html` needs to write it."""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx_design.icons import get_octicon
+
+# Scripts of the theme and its companions; `site.js` does what the course needs.
+LEFT_OUT = {
+    "documentation_options.js",
+    "doctools.js",
+    "sphinx_highlight.js",
+    "design-tabs.js",
+    "sphinx-book-theme.js",
+}
+
+
+def icon(name: str) -> str:
+    """Return a drawing that takes the size and the color of the text around it."""
+    return get_octicon(name)
+
+
+def set_up_page(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: nodes.document | None
+) -> None:
+    """Give the template its icons, and take from the page the scripts that it does not need."""
+    context["icon"] = icon
+    context["is_notebook"] = context.get("sourcename", "").endswith(".ipynb")
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if script.filename and str(script.filename).rpartition("/")[2] not in LEFT_OUT
+    ]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("html-page-context", set_up_page, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,156 @@
+// What the pages around the figures can do: colors, lists of pages, search, copying, scrolling.
+
+const page = document.documentElement;
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// ---- light, dark, or as the system has it ---------------------------------------------------------
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const wanted = (mode) => (mode !== "auto" ? mode : dark.matches ? "dark" : "light");
+
+function setMode(mode) {
+  page.dataset.mode = mode;
+  page.dataset.theme = wanted(mode);
+  try {
+    localStorage.setItem("mode", mode);
+  } catch {} // a browser that keeps nothing
+}
+dark.addEventListener("change", () => (page.dataset.theme = wanted(page.dataset.mode)));
+for (const button of all(".theme-switch-button")) {
+  // After "as the system has it" comes what differs from that.
+  button.onclick = () => {
+    const order = dark.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"];
+    setMode(order[(order.indexOf(page.dataset.mode) + 1) % 3]);
+  };
+}
+
+// ---- search, and the lists of pages and sections ---------------------------------------------------
+
+/** A dialog closes by a click beside it; by Escape it does so anyway. */
+function closeByClickBeside(dialog) {
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+}
+
+const search = document.getElementById("pst-search-dialog");
+function openSearch() {
+  search.showModal();
+  search.querySelector("input").select();
+}
+closeByClickBeside(search);
+for (const button of all(".search-button__button")) button.onclick = openSearch;
+addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  search.open ? search.close() : openSearch();
+});
+
+// On a narrow window a list stands in a dialog while it is open.
+const wide = matchMedia("(min-width: 992px)");
+for (const side of ["primary", "secondary"]) {
+  const button = document.querySelector(`.${side}-toggle`);
+  const list = document.getElementById(`pst-${side}-sidebar`);
+  const dialog = document.getElementById(`pst-${side}-sidebar-modal`);
+  if (!button || !dialog) continue;
+  const move = (from, to) => {
+    to.append(...from.childNodes);
+    to.className = from.className;
+    from.className = "";
+  };
+  button.onclick = () => {
+    if (side === "primary" && wide.matches) return list.classList.toggle("pst-sidebar-hidden");
+    move(list, dialog);
+    dialog.showModal();
+  };
+  dialog.addEventListener("close", () => move(dialog, list));
+  dialog.addEventListener("click", (event) => event.target.closest("a") && dialog.close());
+  closeByClickBeside(dialog);
+}
+
+// The section that is being read is marked in the list of this page.
+const entries = new Map();
+for (const link of all("#pst-page-toc-nav a")) {
+  const section = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  if (section) entries.set(section.querySelector("h1, h2, h3, h4") ?? section, link);
+}
+function mark(current) {
+  for (const link of entries.values()) {
+    link.classList.toggle("active", link === current);
+    link === current ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+  }
+  for (const entry of all("#pst-page-toc-nav .toc-entry")) entry.classList.toggle("active", entry.contains(current));
+}
+const reading = new IntersectionObserver(
+  (seen) => {
+    const last = seen.filter((one) => one.isIntersecting).pop();
+    if (last) mark(entries.get(last.target));
+  },
+  { rootMargin: "0px 0px -70% 0px" },
+);
+for (const heading of entries.keys()) reading.observe(heading);
+
+// ---- code that can be copied -----------------------------------------------------------------------
+
+/** Say it to those who listen. */
+const voice = document.createElement("div");
+voice.setAttribute("role", "status");
+voice.className = "visually-hidden";
+document.body.append(voice);
+
+if (navigator.clipboard) {
+  for (const code of all("article :not(.cell_output) > [class*='highlight-'] pre, .cell_input pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copybtn";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", "Copy this code");
+    button.onclick = async () => {
+      await navigator.clipboard.writeText(code.textContent);
+      voice.textContent = button.textContent = "Copied";
+      setTimeout(() => (voice.textContent = "") || (button.textContent = "Copy"), 1500);
+    };
+    code.after(button);
+  }
+}
+
+// ---- what is too wide scrolls in its own box, and can be reached by keyboard ------------------------
+
+const SCROLLS = {
+  "div.math > .formula": "Formula",
+  "span.math": "Formula",
+  "div.highlight > pre": "Code",
+  ".cell_output .output": "Output",
+  ".pst-scrollable-table-container": "Table",
+};
+function reachScrolling() {
+  for (const [selector, name] of Object.entries(SCROLLS)) {
+    for (const box of all(`article ${selector}`)) {
+      const scrolls = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+      if (scrolls === box.hasAttribute("tabindex")) continue;
+      if (!scrolls) for (const key of ["tabindex", "role", "aria-label"]) box.removeAttribute(key);
+      else {
+        box.tabIndex = 0;
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", `${name} that scrolls sideways`);
+      }
+    }
+  }
+}
+const whenIdle = globalThis.requestIdleCallback ?? setTimeout; // Safari has none
+let waiting;
+const later = () => (clearTimeout(waiting), (waiting = setTimeout(() => whenIdle(reachScrolling), 200)));
+addEventListener("load", later);
+addEventListener("resize", later);
+addEventListener("toggle", later, true); // what was folded has a width now
+
+// ---- paper: whole and light ------------------------------------------------------------------------
+
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = all("article details:not([open])");
+  for (const one of folded) one.open = true;
+  page.dataset.theme = "light";
+});
+addEventListener("afterprint", () => {
+  for (const one of folded) one.open = false;
+  page.dataset.theme = wanted(page.dataset.mode);
+});
