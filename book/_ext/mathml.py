@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from html import escape, unescape
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +81,13 @@ def drawn(text: str) -> set[int]:
     return points | {0x210E}  # italic h has stood elsewhere since before the others
 
 
-def stix() -> Path:
-    """Return where the whole font is: the package ziamath brings it, and need not be imported."""
-    package = find_spec("ziamath")
-    assert package and package.origin, "ziamath is not installed"
-    return Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
-
-
 def font(points: Iterable[int]) -> TTFont:
     """Return STIX Two Math with the given code points only, and what its brackets stretch to."""
     options = subset.Options(
         layout_features=[], hinting=False, drop_tables=["DSIG", "GDEF", "GPOS"], name_IDs=["*"]
     )
-    whole = subset.load_font(str(stix()), options)
+    path = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
+    whole = subset.load_font(str(path), options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=points)
     subsetter.subset(whole)
@@ -108,7 +102,8 @@ def write_font(app: Sphinx, exception: Exception | None) -> None:
     documents = map(app.env.get_doctree, app.env.found_docs)
     formulas = [formula(node) for one in documents for node in one.findall(is_math)]
     text = unescape(re.sub("<[^>]+>", "", "".join(formulas)))
-    font(drawn(text)).save(app.outdir / FONT)
+    with font(drawn(text)) as small:
+        small.save(app.outdir / FONT)
 
 
 def is_math(node: nodes.Node) -> bool:

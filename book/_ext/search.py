@@ -14,17 +14,6 @@ from readable import readable
 from sphinx.application import Sphinx
 
 INDEX = Path("_static", "search-index.js")
-# Loads the search when its field gets the focus, and where an address asks for it.
-LOADER = """<script>{
-  const load = ({ target }) => {
-    if (target && !target.closest(".bd-search")) return;
-    removeEventListener("focusin", load);
-    const src = `${document.documentElement.dataset.content_root}_static/search.js`;
-    document.head.append(Object.assign(document.createElement("script"), { src }));
-  };
-  addEventListener("focusin", load);
-  if (/[?&](q|find)=/.test(location.search)) load({});
-}</script>"""
 
 Section = tuple[str, str, str]
 
@@ -75,13 +64,6 @@ def search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     yield "search", {"title": "Search"}, "search.html"
 
 
-def add_loader(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: nodes.document | None
-) -> None:
-    """Put the few lines that load the search into the head of each page."""
-    context["metatags"] = context.get("metatags", "") + LOADER
-
-
 def write_index(app: Sphinx, exception: Exception | None, found: dict[str, list[Section]]) -> None:
     """Write the index of all pages, in the order of the book."""
     if exception or app.builder.format != "html":
@@ -104,7 +86,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
     app.connect("builder-inited", turn_off)
     app.connect("html-collect-pages", search_page)
-    app.connect("html-page-context", add_loader)
     app.connect("doctree-resolved", collect)
     app.connect("build-finished", partial(write_index, found=found))
     return {"parallel_read_safe": True, "parallel_write_safe": False}

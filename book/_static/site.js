@@ -44,6 +44,17 @@ addEventListener("keydown", (event) => {
   search.open ? search.close() : openSearch();
 });
 
+// What it finds is loaded when a field gets the focus, or when the address asks for it.
+let finder;
+function loadSearch() {
+  if (finder) return;
+  finder = document.createElement("script");
+  finder.src = `${page.dataset.content_root}_static/search.js`;
+  document.head.append(finder);
+}
+addEventListener("focusin", (event) => event.target.closest(".bd-search") && loadSearch());
+if (/[?&](q|find)=/.test(location.search) || document.activeElement?.closest(".bd-search")) loadSearch();
+
 // On a narrow window a list stands in a dialog while it is open.
 const wide = matchMedia("(min-width: 992px)");
 for (const side of ["primary", "secondary"]) {

@@ -2,18 +2,15 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from browsers import PATIENCE
 from bs4 import BeautifulSoup
+from readable import readable
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
-sys.path.append(str(ROOT / "book" / "_ext"))
-from readable import readable  # noqa: E402
-
 # What a reader may look for, and the section that must come first.
 QUERIES = {
     "W_hh": "notation#arrays-of-the-network",
