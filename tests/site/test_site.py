@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 # Pages made from the theme's own templates are checked for what they load, not for their text.
-GENERATED = {"genindex.html", "search.html"}
+GENERATED = {"404.html", "genindex.html", "search.html"}
 EVERY_PAGE = sorted(
     p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if "_static" not in p.parts
 )
@@ -164,7 +164,7 @@ def site():
 def test_the_site_is_complete():
     expected = [
         "index",
-        *(f"book/{n}" for n in ("index", "using", "notation", "sweeps", "bibliography")),
+        *(f"book/{n}" for n in ("index", "using", "notation", "sweeps", "bibliography", "ending")),
     ]
     assert {f"{name}.html" for name in expected} | CHAPTERS.keys() <= set(PAGES)
 
