@@ -43,7 +43,7 @@ DARK = {
     "error": "#ff9a57",
     "cell": "#eba3cb",
 }
-CARD, INK, QUIET, LINE = (LIGHT[role] for role in ("card", "ink", "quiet", "line"))
+CARD, INK, QUIET = (LIGHT[role] for role in ("card", "ink", "quiet"))
 INPUT, HIDDEN, OUTPUT, ERROR, CELL = (
     LIGHT[role] for role in ("input", "hidden", "output", "error", "cell")
 )
