@@ -1,8 +1,10 @@
-"""Boxes that are closed at first, such as answers: HTML's ``<details>``, which needs no script."""
+"""What is closed at first, answers and code: HTML's ``<details>``, which needs no script."""
 
+from html import escape
 from typing import Any
 
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
@@ -27,6 +29,21 @@ def depart_admonition(self: HTML5Translator, node: nodes.admonition) -> None:
         HTML5Translator.depart_admonition(self, node)
 
 
+def visit_cell(self: HTML5Translator, node: HideCodeCellNode) -> None:
+    """Write a cell of code that folds; what opens it is also its name for those who listen."""
+    self.body.append(self.starttag(node, "details", CLASS="admonition hide"))
+    self.body.append('<summary class="admonition-title">')
+    for name, text in (("collapsed", node["prompt_show"]), ("expanded", node["prompt_hide"])):
+        self.body.append(f'<span class="{name}">{escape(text)}</span>')
+    self.body.append("</summary>\n")
+
+
+def depart_cell(self: HTML5Translator, node: HideCodeCellNode) -> None:
+    """End a cell."""
+    self.body.append("</details>\n")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(nodes.admonition, override=True, html=(visit_admonition, depart_admonition))
+    app.add_node(HideCodeCellNode, override=True, html=(visit_cell, depart_cell))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

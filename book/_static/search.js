@@ -289,8 +289,8 @@
     const marks = section.querySelectorAll("mark, math.found");
     if (!marks.length) return;
     for (let shut = marks[0].closest("details"); shut; shut = shut.parentElement.closest("details")) shut.open = true;
-    const button = make("button", { type: "button", className: "clear-marks", onclick: forget }, "Clear the marks (Esc)");
-    document.body.append(button);
+    const properties = { type: "button", className: "clear-marks", onclick: forget };
+    document.body.append(make("button", properties, "Clear the marks ", make("kbd", {}, "Esc")));
   }
 
   function forget() {

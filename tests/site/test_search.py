@@ -98,6 +98,9 @@ def test_a_result_on_the_same_page_keeps_the_page(page):
     page.locator("#pst-search-dialog input").fill("W_hh")
     page.locator("#pst-search-dialog li a").first.click()
     page.locator("#arrays-of-the-network mark").first.wait_for()
+    formulas = page.locator("#arrays-of-the-network math.found").all()
+    assert formulas
+    assert all("hh" in formula.text_content() for formula in formulas)
     assert page.evaluate("kept")
     assert not page.locator("#pst-search-dialog").is_visible()
 

@@ -186,11 +186,6 @@ def test_our_styles_load_nothing_from_another_site():
         assert css_loads_from_elsewhere(path.read_text(encoding="utf-8")) == []
 
 
-def test_mathjax_is_part_of_the_site():
-    assert (SITE / "_static" / "mathjax" / "tex-chtml.js").is_file()
-    assert list((SITE / "_static" / "mathjax").rglob("*.woff"))
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     assert dead_links(page) == []

@@ -1,0 +1,163 @@
+"""The chapters in Firefox: no error, every figure answers to a key, formulas and search are there.
+
+Firefox is driven over WebDriver BiDi, the protocol that it speaks by itself.
+"""
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "_build" / "html"
+CHAPTERS = ["1-structure", "2-backpropagation", "3-gradients", "4-lstm"]
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
+PATIENCE = 40  # seconds; only a test that fails waits so long
+KEYS = {"Control": "\ue009", "Enter": "\ue007", "ArrowLeft": "\ue012", "ArrowRight": "\ue014"}
+# A fresh profile that asks nothing of anyone.
+PREFERENCES = {
+    "app.normandy.enabled": False,
+    "app.update.disabledForTesting": True,
+    "browser.shell.checkDefaultBrowser": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "data:,#remote-settings-dummy/v1",
+}
+
+
+class Firefox:
+    """One window of Firefox."""
+
+    def __init__(self, socket) -> None:
+        self.socket, self.ids, self.errors = socket, itertools.count(), []
+        self.send("session.new", capabilities={})
+        self.send("session.subscribe", events=["log.entryAdded"])
+        self.window = self.send("browsingContext.getTree")["contexts"][0]["context"]
+        self.send("browsingContext.activate", context=self.window)  # or nothing gets the focus
+
+    def send(self, method, **params):
+        """Send a command, and return its result; errors of the page are noted meanwhile."""
+        number = next(self.ids)
+        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        while True:
+            message = json.loads(self.socket.recv(PATIENCE + 20))
+            if message.get("method") == "log.entryAdded":
+                entry = message["params"]
+                if entry["level"] == "error" and entry["source"].get("context") == self.window:
+                    self.errors.append(entry["text"])
+            elif message.get("id") == number:
+                assert message["type"] == "success", message
+                return message["result"]
+
+    def open(self, address):
+        self.send("browsingContext.navigate", context=self.window, url=address, wait="complete")
+
+    def run(self, expression):
+        """Return the value of a JavaScript expression, a text or a number."""
+        result = self.send(
+            "script.evaluate",
+            expression=f"(async () => JSON.stringify(await ({expression}) ?? null))()",
+            target={"context": self.window},
+            awaitPromise=True,
+        )
+        assert result["type"] == "success", result
+        return json.loads(result["result"]["value"])
+
+    def wait(self, condition):
+        """Wait until a JavaScript expression is true."""
+        return self.run(
+            f"""new Promise((done, fail) => {{
+              const end = performance.now() + {PATIENCE * 1000};
+              const look = () => {{
+                const value = {condition};
+                if (value) return done(true);
+                if (performance.now() > end) return fail({json.dumps(condition)});
+                setTimeout(look, 10);
+              }};
+              look();
+            }})"""
+        )
+
+    def press(self, *keys):
+        """Press keys together: press("Control", "k")."""
+        codes = [KEYS.get(key, key) for key in keys]
+        actions = [{"type": "keyDown", "value": code} for code in codes]
+        actions += [{"type": "keyUp", "value": code} for code in reversed(codes)]
+        source = {"type": "key", "id": "keyboard", "actions": actions}
+        self.send("input.performActions", context=self.window, actions=[source])
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    """A Firefox without a screen, with a profile of its own."""
+    if FIREFOX is None:
+        pytest.skip("no Firefox: on Debian, `apt-get install firefox-esr`")
+    driver = pytest.importorskip(
+        "websockets.sync.client", reason="nothing to drive Firefox: `make browser` brings it"
+    )
+    profile = tmp_path_factory.mktemp("profile")
+    lines = [f'user_pref("{k}", {json.dumps(v)});\n' for k, v in PREFERENCES.items()]
+    (profile / "user.js").write_text("".join(lines))
+    command = [FIREFOX, "--headless", "--no-remote", "--remote-debugging-port", "0"]
+    command += ["--profile", str(profile)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            said = map(re.compile(r"BiDi listening on (\S+)").search, process.stderr)
+            address = next(filter(None, said)).group(1)
+            Thread(target=process.stderr.read, daemon=True).start()  # what else it has to say
+            with driver.connect(f"{address}/session", max_size=None) as socket:
+                yield Firefox(socket)
+        finally:
+            process.terminate()
+
+
+# What the n-th figure shows, and its first slider that can be moved.
+FIGURE = "document.querySelectorAll('[data-explorable]')[%d]"
+SHOWN = f"[...{FIGURE}.querySelectorAll('svg, output')].map((one) => one.innerHTML).join()"
+SLIDER = f"""[...{FIGURE}.querySelectorAll('input[type=range]')]
+  .find((one) => one.checkVisibility() && !one.disabled)"""
+FOCUS = "(e) => { e.focus(); return Number(e.value) < Number(e.max) ? 'ArrowRight' : 'ArrowLeft'; }"
+FORMULAS = (
+    """[...document.querySelectorAll("article math")].filter((one) => one.checkVisibility())"""
+)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_works(firefox, name):
+    firefox.open((SITE / "book" / f"{name}.html").as_uri())
+    figures = firefox.run("document.querySelectorAll('[data-explorable]').length")
+    assert figures >= 1
+    for n in range(figures):
+        firefox.wait(SLIDER % n)
+        firefox.run(f"window.shown = {SHOWN % n}")
+        firefox.press(firefox.run(f"({FOCUS})({SLIDER % n})"))
+        firefox.wait(f"window.shown !== {SHOWN % n}")
+    assert firefox.run(f"{FORMULAS}.length") > 20
+    assert (
+        firefox.run(f"{FORMULAS}.filter((one) => !one.getBoundingClientRect().width).length") == 0
+    )
+    assert firefox.errors == []
+
+
+def test_a_search_leads_to_marked_words(firefox):
+    firefox.open((SITE / "book" / "notation.html").as_uri())
+    firefox.press("Control", "k")
+    for letter in "forget bias":
+        firefox.press(letter)
+    firefox.wait("document.querySelector('dialog .found li')")
+    firefox.press("Enter")
+    firefox.wait("location.hash === '#the-forget-bias' && document.querySelector('article mark')")
+    assert firefox.errors == []
+
+
+def test_an_error_is_noticed(firefox, tmp_path):
+    (tmp_path / "page.html").write_text("<script>throw Error('planted')</script>")
+    firefox.open((tmp_path / "page.html").as_uri())
+    assert firefox.run("1 + 1") == 2
+    assert "planted" in firefox.errors.pop()
