@@ -195,7 +195,7 @@ class Drawing:
         address = f"{start}base64,{base64.b64encode(file.getvalue()).decode()}"
         name = self.prefix + image.attrib["id"]
         size = {"width": f"{fullness.width}", "height": f"{fullness.height}"}
-        mask = {"id": name, "maskUnits": "userSpaceOnUse", **size}
+        mask = {"id": name, "maskUnits": "userSpaceOnUse", "x": "0", "y": "0", **size}
         area = {**size, "mask": f"url(#{name})", "style": f"fill:{VARIABLES[color]}"}
         place = {k: v for k, v in self._attributes(image) if k == "transform"}
         picture = written("image", {"href": address, **size})

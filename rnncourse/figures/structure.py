@@ -239,13 +239,12 @@ def beliefs(image: NDArray[np.floating], probabilities: NDArray[np.floating]) ->
     cells(left, image / max(np.max(image), 1), INK)
     left.set(xticks=[], yticks=np.arange(T) + 0.5, yticklabels=range(1, T + 1))
     left.set(ylabel="row read (step $t$)")
-    cells(right, 0.85 * probabilities, HIDDEN)
+    cells(right, 0.5 * probabilities, HIDDEN)  # the numbers are to be read on any theme
     right.set(yticks=[], xticks=np.arange(O) + 0.5, xticklabels=range(O), xlabel="digit")
     for ax in (left, right):
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     for t, best in enumerate(probabilities.argmax(axis=1)):
         percent = f"{100 * probabilities[t, best]:.0f}"
-        color = CARD if probabilities[t, best] > 0.6 else INK
-        right.text(best + 0.5, t + 0.5, percent, ha="center", va="center", color=color)
+        right.text(best + 0.5, t + 0.5, percent, ha="center", va="center")
     return fig
