@@ -236,7 +236,7 @@ export function mount({ model, el }, view) {
   view(ui);
   const summary = make(root, "p", { class: "summary" });
   const told = make(root, "p", { class: "told", role: "status" });
-  if (words.still) make(root, "p", { id: `${id}still`, hidden: "hidden" }, html(t("first", words)));
+  if (words.still) make(root, "p", { id: `${id}still`, hidden: "hidden" }, html(t("described", words)));
   const tools = buttons(head, words.title);
   if (model.link) button(tools, words.link, (b) => {
     model.link(state);
