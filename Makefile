@@ -5,7 +5,8 @@ PYTHON  ?= python3
 PORT    ?= 8000
 WORKERS ?= 2
 TORCH   ?= torch==2.13.0
-BROWSER_TOOLS ?= playwright==1.65.2 axe-playwright-python==0.1.8
+BROWSER_TOOLS ?= playwright==1.65.2 axe-playwright-python==0.1.8 websockets==17.4
+HTML_CHECKER ?= vnu-jar@26.9.27
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -73,12 +74,16 @@ $(VENV)/.torch: $(VENV)/.installed
 
 torch: $(VENV)/.torch
 
-# A browser that is there already is used; otherwise Playwright brings one.
+# A browser that is there already is used; otherwise Playwright brings one. Firefox is not brought. The
+# checker of HTML comes where npm and Java are there.
 $(VENV)/.browser: $(VENV)/.lab
 	@echo 'Installing $(BROWSER_TOOLS) ...'
 	@$(PIP) $(BROWSER_TOOLS)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit; done; \
 	  $(BIN)/playwright install --with-deps chromium
+	@if command -v npm > /dev/null && command -v java > /dev/null; then \
+	  npm install --silent --ignore-scripts --prefix $(VENV)/vnu $(HTML_CHECKER); fi || true
+	@test -d $(VENV)/vnu || echo 'No checker of HTML (it wants npm and Java): the tests go on without it.'
 	@touch $@
 
 browser: $(VENV)/.browser

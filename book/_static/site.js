@@ -35,6 +35,7 @@ const search = document.getElementById("pst-search-dialog");
 function openSearch() {
   search.showModal();
   search.querySelector("input").select();
+  loadSearch();
 }
 closeByClickBeside(search);
 for (const button of all(".search-button__button")) button.onclick = openSearch;
@@ -44,7 +45,7 @@ addEventListener("keydown", (event) => {
   search.open ? search.close() : openSearch();
 });
 
-// What it finds is loaded when a field gets the focus, or when the address asks for it.
+// What it finds is loaded when its dialog opens, when a field gets the focus, or when the address asks for it.
 let finder;
 function loadSearch() {
   if (finder) return;
