@@ -25,7 +25,7 @@ NBVAL := -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/bo
 
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*__pycache__*')
 
-.PHONY: help book test lint unit notebooks-test site-test lowest lowest-install lab serve torch browser stills bench \
+.PHONY: always help book test lint unit notebooks-test site-test lowest lowest-install lab serve torch browser stills bench \
         notebooks format lock clean distclean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -93,8 +93,13 @@ bench: $(VENV)/.torch
 
 # --- the book ---------------------------------------------------------------------------------
 
+# Pages that name another address are another book.
+_build/.address: always
+	@mkdir -p _build
+	@echo '$(BOOK_ADDRESS)' | cmp -s - $@ || echo '$(BOOK_ADDRESS)' > $@
+
 # Every build starts clean: Sphinx repeats a warning only for a page that it reads again.
-$(SITE)/.built: $(VENV)/.installed $(BOOK_SOURCES)
+$(SITE)/.built: $(VENV)/.installed $(BOOK_SOURCES) _build/.address
 	@echo 'Building the book ...'
 	@rm -rf $(SITE) _build/.doctrees
 	@$(BIN)/jupyter-book build . -W -n --keep-going --quiet > /dev/null

@@ -3,7 +3,9 @@
 python benchmarks/explorables.py        prints a table; build the book first (`make book`)
 
 An update is what one change of a slider costs in script: numbers, drawing and text. Each is 300
-updates with random values on every slider, after a warm-up, in a page of its own.
+updates with random values on every slider, after a warm-up, in a page of its own. A step is what
+passes from the press of an arrow key on a slider until its effect is painted, in the built page,
+with the processor slowed four times: the slider with the median, and the slowest.
 """
 
 import sys
@@ -12,15 +14,23 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from rnncourse.explorables.base import module, source, words
+from rnncourse.explorables.base import kit_script, module, source, words
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests" / "explorables"))
-from browsers import launch  # noqa: E402
+from browsers import drawn, launch, serving  # noqa: E402
 from stills import CLASSES  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
 PAGES = ("1-structure", "2-backpropagation", "3-gradients", "4-lstm")
+SLOWED = 4
+# How long each key press took until the next paint; the browser counts in steps of 8 ms.
+WATCH = """() => {
+  globalThis.presses = [];
+  new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+    if (entry.name === "keydown") presses.push(entry.duration);
+  })).observe({ type: "event", durationThreshold: 16 });
+}"""
 UPDATE = """() => {
   const { root, redraw } = document.querySelector(".rnnx").explorable;
   const times = [];
@@ -37,14 +47,37 @@ UPDATE = """() => {
 }"""
 
 
+def steps(browser, address: str, name: str) -> list[float]:
+    """Return for each slider of a figure in the built book how long a step takes, in ms."""
+    texts = {n: (SITE / "book" / f"{n}.html").read_text(encoding="utf-8") for n in PAGES}
+    chapter = next(n for n, text in texts.items() if f'id="explore-{name}"' in text)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}book/{chapter}.html#explore-{name}")
+    page.wait_for_load_state("networkidle")
+    client = page.context.new_cdp_session(page)
+    client.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
+    page.evaluate(WATCH)
+    times = []
+    for slider in page.locator(f"#explore-{name} input[type=range]:visible:enabled").all():
+        slider.focus()
+        page.evaluate("presses.length = 0")
+        for key in ("ArrowLeft", "ArrowRight") * 3:
+            page.keyboard.press(key)
+            drawn(page)
+        found = sorted(page.evaluate("presses"))
+        times.append(found[len(found) // 2] if found else 16.0)
+    page.close()
+    return sorted(times)
+
+
 def main() -> int:
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
         browser = launch(play)
         if browser is None:
             sys.exit("No browser is set up: `make browser` sets one up.")
-        kit = len(source("kit.js").encode())
-        print(f"kit.js {kit:,}   kit.css {len(source('kit.css').encode()):,}", end="   ")
-        print(f"twin.js {len(source('twin.js').encode()):,} bytes\n")
+        kit = len(module("kit").encode())
+        print(f"the kit of all pages {len(kit_script().encode()):,} bytes", end="   ")
+        print(f"its style sheet {len(source('kit.css').encode()):,}\n")
         print(f"{'explorable':<12} {'script':>7} {'words':>6} {'twin':>7}  median   worst, ms")
         for cls in CLASSES:
             twin = cls().to_html()
@@ -65,6 +98,11 @@ def main() -> int:
         for name in PAGES:
             size = (SITE / "book" / f"{name}.html").stat().st_size
             print(f"{name}: {size / 1e3:,.0f} kB of HTML")
+        print("\nA step of a slider, slowed four times: median and slowest slider, ms")
+        with serving(SITE) as address:
+            for cls in CLASSES:
+                times = steps(browser, address, cls.name)
+                print(f"{cls.name:<12} {times[len(times) // 2]:>6.0f}  {times[-1]:>6.0f}")
         browser.close()
     return 0
 

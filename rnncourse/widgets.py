@@ -4,7 +4,6 @@ Needs ipywidgets and matplotlib (``pip install rnncourse[widgets,plot]``). Where
 first picture stands in its place. Figures that need no kernel are in `rnncourse.explorables`.
 """
 
-import base64
 import functools
 import html
 import inspect
@@ -67,10 +66,17 @@ class Live(ipw.VBox):
                 )
             file = io.BytesIO()
             figure.savefig(file, format="png", dpi=110)
+            self._figure = figure
             return file.getvalue()
         finally:  # otherwise the notebook would show it a second time
             for number in set(plt.get_fignums()) - others:
                 plt.close(number)
+
+    def _svg(self) -> str:
+        """Return the picture as last drawn in a form that a page can show in its own colors."""
+        file = io.StringIO()
+        self._figure.savefig(file, format="svg", metadata={"Date": None})
+        return file.getvalue()
 
     def _update(self, change: object) -> None:
         self.message.value = "Computing …"
@@ -88,7 +94,7 @@ class Live(ipw.VBox):
         return f"live({', '.join([_name(self.draw), *settings])})"
 
     def _ipython_display_(self) -> None:
-        display_with_twin(self, {"image/png": base64.b64encode(self.picture.value).decode()})
+        display_with_twin(self, {"image/svg+xml": self._svg()})
 
 
 def live(draw: Callable[..., Figure], /, **ranges: Sequence[Any] | np.ndarray) -> Live:

@@ -1,5 +1,6 @@
 """The page around the text: what `book/_templates/layout.html` needs to write it."""
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -24,8 +25,10 @@ def icon(name: str) -> str:
 def set_up_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], tree: nodes.document | None
 ) -> None:
-    """Give the template its icons, and take from the page the scripts that it does not need."""
+    """Tell the template what it asks for, and take from the page the scripts it does not need."""
     context["icon"] = icon
+    figure = re.search(r'id="(explore-\w+)"', context.get("body", ""))
+    context["first_figure"] = figure and figure[1]
     context["is_notebook"] = context.get("sourcename", "").endswith(".ipynb")
     context["script_files"] = [
         script

@@ -1,4 +1,5 @@
-import { axes, circle, clamp, dot, fmt, line, mount, path, rect, sigmoid, tag, text } from "./kit.js";
+import { axes, circle, clamp, dot, fmt, line, path, rect, sigmoid, tag, text } from "./draw.js";
+import { mount } from "./kit.js";
 
 const transposed = (W) => W[0].map((_, k) => W.map((row) => row[k]));
 

@@ -178,6 +178,8 @@ class Activations(Explorable):
         for key, size in self.sizes.items():
             spec["traits"][key]["high"] = size
         spec["traits"]["show"]["options"] = list(self.parts)
+        if not self.presets:  # the catalogue describes another text
+            del spec["words"]["still"]
         return spec
 
     def data(self) -> dict[str, Any]:

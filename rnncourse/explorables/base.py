@@ -2,14 +2,15 @@
 
 An explorable is an ES module and a small class beside it: ``unit.js`` and ``unit.py``. In Jupyter
 the class is a widget whose values Python reads and sets. Where there is no kernel, its HTML twin
-mounts the same module. `words.json` holds every word that an explorable shows.
+mounts the same code. `words.json` holds every word that an explorable shows.
 """
 
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -21,7 +22,9 @@ import traitlets
 from ..notebook import display_with_twin
 
 FOLDER = Path(__file__).parent
-IMPORT = re.compile(r'^import [^;]*"\./(\w+\.js)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{ ([^}]*) \} from "\./(\w+\.js)";\n', re.MULTILINE)
+
+ADDRESS = "/:;,.()?!'*+-~=@$"  # what may stand in an address as it is
 
 
 class _Value(traitlets.TraitType):  # its type arguments are newer than traitlets 5.7
@@ -155,11 +158,56 @@ def source(file: str) -> str:
 
 
 @cache
+def files(name: str) -> tuple[str, ...]:
+    """Return the script `name` and those that it imports, each behind those that it needs."""
+    needed = chain(*(files(file) for _, file in re.findall(IMPORT, source(name))))
+    return tuple(dict.fromkeys([*needed, name]))
+
+
+def _code(names: Iterable[str]) -> str:
+    """Return the code of scripts without what they import, one after the other."""
+    return "".join(re.sub(IMPORT, "", source(name)) for name in names)
+
+
+@cache
 def module(name: str) -> str:
     """Return the explorable `name` as one ES module: what it imports, then its own code."""
-    files = re.findall(IMPORT, source(f"{name}.js"))
-    parts = [*(source(file) for file in files), source(f"{name}.js")]
-    return "".join(re.sub(IMPORT, "", part) for part in parts)
+    return _code(files(f"{name}.js"))
+
+
+# A module's script waits until its page is whole, and cannot be a file of its own in a page that is
+# opened as a file. So a page has classic scripts, made from the same sources.
+
+
+def _function(code: str, result: str) -> str:
+    """Return the code of modules as a function that is called at once and returns `result`."""
+    inner = re.sub(r"^export (default .*\n)?", "", code, flags=re.MULTILINE)
+    return f'(() => {{\n"use strict";\n{inner}return {result};\n}})()'
+
+
+@cache
+def kit_script() -> str:
+    """Return what all figures of a page need, as a classic script: it sets `rnncourse`."""
+    code = _code([*files("kit.js"), "twin.js"])
+    names = ", ".join(re.findall(r"^export (?:const|function) (\w+)", code, re.MULTILINE))
+    return f"globalThis.rnncourse = {_function(code, f'{{ {names} }}')};\n"
+
+
+@cache
+def kit_element() -> str:
+    """Return the element that gives a page the kit and its style sheet."""
+    return f"<script>\n{kit_script()}rnncourse.dress({_in_script(source('kit.css'))});\n</script>\n"
+
+
+@cache
+def _expression(name: str) -> str:
+    """Return the explorable `name` as an expression, for a page that has the kit."""
+    kit = files("kit.js")
+    own = [file for file in files(f"{name}.js") if file not in kit]
+    imports = chain(*(re.findall(IMPORT, source(file)) for file in own))
+    names = chain(*(names.split(", ") for names, file in imports if file in kit))
+    taken = ", ".join(sorted(set(names)))
+    return _function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}", "explorable")
 
 
 def _in_script(data: object) -> str:
@@ -244,16 +292,17 @@ class Explorable(anywidget.AnyWidget):
         It needs nothing but itself. Without JavaScript it is a picture and a sentence.
         """
         own = words()[self.name]
-        drawing = quote(source(f"stills/{self.name}.svg"), safe=" =:/;,.()?!'*+-~|{}[]")
-        picture = html.escape(f"data:image/svg+xml,{drawing}")
+        drawing = source(f"stills/{self.name}.svg")
+        size = re.findall(r'width="\d+" height="\d+"', drawing)[0]
+        picture = html.escape(f"data:image/svg+xml,{quote(drawing, safe=ADDRESS)}")
         state = html.escape(_in_script(self.state))
         return (
             f'<div data-explorable="{self.name}" data-state="{state}">'
-            f'<img src="{picture}" alt="{html.escape(own["still"])}" '
-            f'style="width:100%"><p>{html.escape(words()["kit"]["without"])}</p></div>\n'
-            f"<style>\n{source('kit.css')}</style>\n"
-            f'<script type="module">\n{module(self.name)}{source("twin.js")}'
-            f"start({_in_script(self.spec())}, explorable);\n</script>"
+            f'<img src="{picture}" alt="{html.escape(own["still"])}" {size} '
+            f'style="width:100%;height:auto">'
+            f"<p>{html.escape(words()['kit']['without'])}</p></div>\n"
+            f"{kit_element()}<script>\n"
+            f"rnncourse.start({_in_script(self.spec())}, {_expression(self.name)});\n</script>"
         )
 
     def _ipython_display_(self) -> None:

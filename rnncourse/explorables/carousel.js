@@ -1,4 +1,5 @@
-import { axes, circle, clamp, dot, fmt, framed, html, line, mount, path, sigmoid, tag, text } from "./kit.js";
+import { axes, circle, clamp, dot, fmt, framed, handle, line, path, sigmoid, text } from "./draw.js";
+import { mount } from "./kit.js";
 import { norm } from "./norm.js";
 
 const times = (W, v) => W.map((row) => dot(row, v));
@@ -86,10 +87,6 @@ function view(ui) {
   ui.slider("b_f");
   ui.slider("gain", { shown: (v) => `×${fmt(v, 1)}` });
   ui.slider("step");
-  ui.controls.insertAdjacentHTML("beforeend", tag("label", { class: "slider" },
-    tag("span", {}) + tag("input", { type: "range", name: "gate", min: "0", max: "1", step: "0.01" }) + tag("output", {})));
-  const [label, slider, shown] = ui.controls.lastChild.children;
-  slider.oninput = () => hold(s.step, +slider.value);
 
   let f, means, curves;
   ui.each(() => {
@@ -101,10 +98,11 @@ function view(ui) {
       full: reach(steps.map((step) => jacobian(data, s.gain, step)), f[0].length),
       direct: direct(f),
     };
-    label.innerHTML = html(t("gate", { t: s.step }));
-    slider.value = means[s.step - 1];
-    shown.textContent = fmt(means[s.step - 1]);
-    slider.setAttribute("aria-valuetext", shown.textContent + (s.gates[s.step - 1] < 0 ? "" : `, ${t("held")}`));
+  });
+  ui.slider("gate", {
+    range: { low: 0, high: 1, step: 0.01 }, label: () => t("gate", { t: s.step }),
+    read: () => means[s.step - 1], write: (value) => hold(s.step, value),
+    spoken: (value) => value + (s.gates[s.step - 1] < 0 ? "" : `, ${t("held")}`),
   });
 
   const time = (words) => [0, T, [0, 10, 20, 30, 40], words];
@@ -112,7 +110,8 @@ function view(ui) {
 
   ui.panel("reach", (w, height) => {
     const narrow = w < 560;
-    const a = axes(w, height, { x: time(""), y: [-12, 4, [-12, -8, -4, 0, 4], t("size")], log: true, top: narrow ? 46 : 26, bottom: 24 });
+    const top = w < 330 ? 62 : narrow ? 46 : 26;
+    const a = axes(w, height, { x: time(""), y: [-12, 4, [-12, -8, -4, 0, 4], t("size")], log: true, top, bottom: 24 });
     // What leaves the plot is cut at its frame; 0 is far below it.
     const at = (v, k) => [a.x(k), a.y(clamp(Math.log10(v), -40, 40))];
     const [full, straight] = [curves.full.map(at), curves.direct.map(at)];
@@ -120,10 +119,12 @@ function view(ui) {
     const drawn = Object.keys(curves).map((key) => path(curves[key].map(at), looks[key])).join("");
     const [above, below] = [full[5][1], Math.min(a.bottom, straight[5][1])];
     const named = below - above > 24 ? text(a.left + 8, (above + below) / 2 + 4, t("indirect"), "error", "start") : "";
-    let x = narrow ? 6 : a.left + 200;
+    let [x, y] = narrow ? [6, 31] : [a.left + 200, 10];
     const keys = Object.keys(looks).map((key) => {
-      const here = line(x, narrow ? 31 : 10, x + 22, narrow ? 31 : 10, looks[key]) + text(x + 27, narrow ? 35 : 14, t(key), "quiet", "start");
-      x += 40 + 6.3 * t(key).length;
+      const long = 40 + 6.3 * t(key).length;
+      if (x + long > w + 13) [x, y] = [6, y + 16];
+      const here = line(x, y, x + 22, y, looks[key]) + text(x + 27, y + 4, t(key), "quiet", "start");
+      x += long;
       return here;
     });
     return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn + named) + keys.join("");
@@ -131,7 +132,8 @@ function view(ui) {
 
   let bars, grab;
   ui.panel("gates", (w, height) => {
-    const a = (bars = axes(w, height, { x: time(t("time")), y: [0, 1, [0, 0.5, 1], t("open")] }));
+    const narrow = w < 380;
+    const a = (bars = axes(w, height, { x: time(t("time")), y: [0, 1, [0, 0.5, 1], t("open")], top: narrow ? 42 : 24 }));
     const half = halfLife(s.b_f);
     const boxes = (test, top, bottom) => means.flatMap((v, k) => {
       const [left, right] = [a.x(k) + 1, a.x(k + 1) - 1];
@@ -148,10 +150,10 @@ function view(ui) {
     const x = a.x(Math.max(0, T - half));
     const mark = half > T ? "" : line(x, a.top - 6, x, a.y(0.5), "cell dash") + circle(x, a.y(0.5), 5, "cell node");
     const pins = means.map((v, k) => (s.gates[k] < 0 ? "" : circle(a.x(k + 0.5), a.y(v), 3.5, "cell")));
-    const chosen = circle(a.x(s.step - 0.5), a.y(means[s.step - 1]), 7, "cell handle", { "data-drag": "f" });
+    const chosen = handle(a.x(s.step - 0.5), a.y(means[s.step - 1]), "cell", "f");
     return a.svg + columns((held) => !held, "quiet", 0.22) + columns((held) => held, "cell", 0.5) + units +
       path(curves.direct.map((v, k) => [a.x(k), a.y(v)]), "cell thick") + path(ideal, "dash") + mark +
-      text(clamp(x, a.left + 170, a.right - 92), 14, t("half", { n: fmt(half, 1) }), "cell") + pins.join("") + grips + chosen;
+      text(clamp(x, a.left + (narrow ? 92 : 170), a.right - 92), narrow ? 32 : 14, t("half", { n: fmt(half, 1) }), "cell") + pins.join("") + grips + chosen;
   }, {
     height: () => 190, min: 480,
     drag(x, y, _, begin) {

@@ -1,4 +1,5 @@
-import { arrow, axes, circle, clamp, fmt, framed, line, mount, path, power, rect, scale, sigmoid, tag, text } from "./kit.js";
+import { arrow, axes, circle, clamp, fmt, framed, handle, line, path, power, rect, scale, sigmoid, tag, text } from "./draw.js";
+import { mount } from "./kit.js";
 
 const [STEPS, UPDATES] = [50, 200];
 const AREA = { w: [3.9, 5.7], b: [-2.95, -1.85] };
@@ -124,26 +125,30 @@ function view(ui) {
         text(x, y + 18, t("cliff"), "", "middle", { transform: `rotate(${slope} ${x} ${y})` }),
     };
   }
+  let labels; // where they are
   const gone = (i) => {
     const [last, next] = [runs[i][off[i] - 1], runs[i][off[i]]];
     const tip = at(border(last, next));
-    const y = clamp(tip[1], map.top + 16, map.bottom - 22);
+    let y = clamp(tip[1], map.top + 16, map.bottom - 22);
     const [startX, startY] = at([s.w, s.b]);
     // Right of the tip, unless there is no room or the start is there.
     const end = tip[0] + 80 > map.right || (Math.abs(startX - tip[0] - 44) < 60 && Math.abs(startY - y - 4) < 32);
     const gap = end === at(last)[0] < tip[0] ? 28 : 10;
     const x = tip[0] + (end ? -gap : gap);
+    if (labels.some(([there, high]) => Math.abs(there - x) < 160 && Math.abs(high - y) < 34)) y += y > 150 ? -34 : 34;
+    labels.push([x, y]);
     const label = (name, value, down) => text(x, y + down, `${name} = ${shown(value)}`, TEXTS[i], end ? "end" : "start", halo);
     return arrow(...at(last), ...tip, `${TEXTS[i]} thick`) + label("w", now[i][0], 0) + label("b", now[i][1], 16);
   };
   ui.panel("map", (w, height) => {
     if (map?.w !== w) survey(w, height);
+    labels = [];
     const trails = seen.map((rows) => rows.map(at));
     const dots = trails[0].map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
     const trail = (i) => path(trails[i], "", { style: "stroke:var(--card);stroke-width:4;opacity:0.6" }) + path(trails[i], LINES[i], thin);
     return ground.frame + framed(map, tag("g", { "data-drag": "start" }, ground.bands + trail(1) + trail(0) +
       tag("path", { d: dots, style: "stroke-width:4;stroke-linecap:round" }))) +
-      circle(...at([s.w, s.b]), 9, "output handle", { "data-drag": "start" }) +
+      handle(...at([s.w, s.b]), "output", "start") +
       [1, 0].map((i) => (inside(now[i]) ? MARKS[i](...at(now[i])) : gone(i))).join("");
   }, {
     height: () => 340, min: 380,
@@ -166,8 +171,8 @@ function view(ui) {
       line(below.left, limit, below.right, limit, "hidden dash") +
       curve(below, (row) => Math.max(FLOOR, Math.log10(row[3]))) +
       text(below.right - 14, limit + 18, t("limit"), "hidden", "end", halo) +
-      circle(below.right, limit, 8, "hidden handle", { "data-drag": "limit" })) +
-      circle(x, above.top, 8, "output handle", { "data-drag": "updates" });
+      handle(below.right, limit, "hidden", "limit")) +
+      handle(x, above.top, "output", "updates");
   }, {
     height: () => 340, min: 250,
     drag: (x, y, what) => ui.set(what === "limit"

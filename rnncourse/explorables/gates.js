@@ -1,4 +1,5 @@
-import { arrow, axes, circle, clamp, fmt, html, line, mount, path, rect, scale, sigmoid, tag, text } from "./kit.js";
+import { arrow, axes, circle, clamp, fmt, handle, html, line, path, rect, scale, sigmoid, tag, text } from "./draw.js";
+import { mount, put } from "./kit.js";
 
 const ORDER = "fiogch"; // the operations of one step, the first to the sixth
 const VALUES = [0.5, -1, 0.3, -0.8, 0, 0.6];
@@ -60,15 +61,11 @@ function view(ui) {
     ui.controls.insertAdjacentHTML("beforeend", tag("div", { class: "controls", style }));
     return ui.controls.lastElementChild;
   };
-  const put = (key, step, value) => ui.set({ t: step, [key]: at[key].with(step - 1, value) });
+  const enter = (key, step, value) => ui.set({ t: step, [key]: at[key].with(step - 1, value) });
   const inputs = group("flex:1 1 280px");
   ui.slider("t", { parent: inputs });
-  for (const key of ["v", "s"]) {
-    ui.slider(key, { parent: inputs, shown: (list) => num(list[at.t - 1], 1) });
-    const input = inputs.querySelector(`[name=${key}]`);
-    input.oninput = () => put(key, at.t, +input.value);
-    ui.each(() => (input.value = at[key][at.t - 1]));
-  }
+  for (const key of ["v", "s"])
+    ui.slider(key, { parent: inputs, read: () => at[key][at.t - 1], write: (value) => enter(key, at.t, value), shown: (value) => num(value, 1) });
   const biases = group("flex:1 1 280px");
   for (const key of ["b_f", "b_i", "b_o"]) ui.slider(key, { parent: biases });
   const steps = group("flex:1 1 100%;gap:6px 24px;align-items:start");
@@ -97,7 +94,7 @@ function view(ui) {
     lines = inNumbers(q, at.v[at.t - 1], at.s[at.t - 1], at[`b_${q}`], before, now);
     const head = tag("strong", {}, html(t("operation", { op: at.op, name: t(`op.${q}`) })));
     const result = tag("strong", {}, lines[2]);
-    equation.innerHTML = `${head} &nbsp;${html(t(`rule.${q}`))}<br>${html(`${q}_${at.t}`)} = ${lines[0]}<br>= ${lines[1]} = ${result}`;
+    put(equation, `${head} &nbsp;${html(t(`rule.${q}`))}<br>${html(`${q}_${at.t}`)} = ${lines[0]}<br>= ${lines[1]} = ${result}`);
   });
 
   ui.panel("block", (w, h) => drawCell(w, at, before, now, t), { height: () => 340, click: (op) => ui.set({ op: +op }) });
@@ -114,23 +111,24 @@ function view(ui) {
     const each = (draw) => at.v.map((_, k) => draw(k + 1, x.x(k + 1))).join("");
     const whole = (k, style, click) => rect(x.x(k) - column / 2, 0, column, high, "", { style, "data-click": click });
     const word = (k, px) => text(clamp(px, 30, w - 30), 13, t(`event.${did[k - 1]}`), k === at.t ? "" : "quiet");
-    const handle = (px, what, value) => {
+    const grip = (px, what, value) => {
       const y = x.y(value);
-      const shape = what[0] === "v" ? circle(px, y, 8, "input handle") : rect(px - 7, y - 7, 14, 14, "input handle");
-      return line(px, y, px, x.y(0), "input") + tag("g", { "data-drag": what }, circle(px, y, 12, "", { style: "fill:transparent" }) + shape);
+      const shape = what[0] === "v" ? undefined : rect(px - 7, y - 7, 14, 14, "input handle");
+      return line(px, y, px, x.y(0), "input") + handle(px, y, "input", what, shape);
     };
     const curve = (q, cls) => path(trace.slice(1).map((e, k) => [m.x(k + 1), m.y(e[q])]), cls);
     const mark = (k, px) => circle(px, m.y(trace[k].c), 4.5, "cell") + rect(px - 4, m.y(trace[k].h) - 4, 8, 8, "hidden node");
-    const row = (y, name, shown, cls) => text(6, y, name, cls, "start") + each((k, px) => text(px, y, shown(k), cls));
+    const small = column < 40 ? { style: "font-size:11px" } : {};
+    const row = (y, name, shown, cls) => text(6, y, name, cls, "start") + each((k, px) => text(px, y, shown(k), cls, "middle", small));
     return whole(at.t, "fill:var(--tint)") + each((k, px) => (column > 70 || k === at.t ? word(k, px) : "")) +
       down(18, x.svg) + down(124, m.svg + curve("c", "cell thick") + curve("h", "hidden dash") + each(mark)) +
       row(high - 42, "t", (k) => k, "tick") + row(high - 23, "c_t", (k) => num(trace[k].c, 2), "cell") +
       row(high - 5, "h_t", (k) => num(trace[k].h, 2), "hidden") + each((k) => whole(k, "fill:transparent", k)) +
-      down(18, each((k, px) => handle(px - 11, `v${k}`, at.v[k - 1]) + handle(px + 11, `s${k}`, at.s[k - 1])));
+      down(18, each((k, px) => grip(px - 12, `v${k}`, at.v[k - 1]) + grip(px + 12, `s${k}`, at.s[k - 1])));
   }, {
     height: () => high, min: 480,
     click: (step) => ui.set({ t: +step }),
-    drag: (_, y, what) => put(what[0], +what.slice(1), x.back.y(y - 18)),
+    drag: (_, y, what) => enter(what[0], +what.slice(1), x.back.y(y - 18)),
   });
 
   ui.summary = () => {

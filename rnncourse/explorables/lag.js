@@ -1,4 +1,5 @@
-import { axes, circle, clamp, dot, fmt, framed, line, mount, path, power, rect, text } from "./kit.js";
+import { axes, circle, clamp, dot, fmt, framed, handle, line, path, power, rect, text } from "./draw.js";
+import { mount } from "./kit.js";
 import { norm } from "./norm.js";
 
 const LAGS = 50;
@@ -88,7 +89,7 @@ function view(ui) {
     const y = clamp(a.y(Math.log10(norms[s.lag])), a.top, a.bottom);
     return zones.join("") + a.svg + line(x, a.top, x, a.bottom, "axis") + framed(a, curves) +
       rect(x - 14, a.top, 28, a.bottom - a.top, "", { "fill-opacity": "0", "data-drag": "lag" }) +
-      circle(x, y, 8, "error handle", { "data-drag": "lag" });
+      handle(x, y, "error", "lag");
   }, {
     height: () => 390, min: 400,
     drag: (x) => ui.set({ lag: a.back.x(x) }),
@@ -108,8 +109,7 @@ function view(ui) {
       circle(cx, cy, unit * s.rho, "hidden", { style: "fill-opacity:0.09;stroke:var(--hidden)" }) +
       line(cx - half, cy, cx + half, cy, "grid") + line(cx, cy - half, cx, cy + half, "grid") +
       circle(cx, cy, unit, "axis dash", { style: "fill:none" }) + points.join("") +
-      circle(cx + unit * s.rho, cy, 14, "", { "fill-opacity": "0", "data-drag": "rho" }) +
-      circle(cx + unit * s.rho, cy, 8, "hidden handle", { "data-drag": "rho" });
+      handle(cx + unit * s.rho, cy, "hidden", "rho");
   }, {
     height: () => 390, min: 230,
     drag: (x, y) => {

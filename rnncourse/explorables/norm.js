@@ -1,4 +1,4 @@
-import { dot } from "./kit.js";
+import { dot } from "./draw.js";
 
 /** ‖M‖₂, the largest singular value: turn pairs of rows until all are orthogonal (one-sided Jacobi). */
 export function norm(M) {

@@ -1,4 +1,5 @@
-import { arrow, circle, clamp, dot, fmt, html, line, mount, tag, text } from "./kit.js";
+import { arrow, circle, clamp, dot, fmt, html, line, tag, text } from "./draw.js";
+import { mount, put } from "./kit.js";
 
 /** The row `row` M. */
 const through = (row, M) => M[0].map((_, j) => dot(row, M.map((entries) => entries[j])));
@@ -102,8 +103,8 @@ function view(ui) {
   ui.choice("way");
   const [walking, sweeping] = [box(ui.controls), box(ui.controls)];
   const pair = box(walking, "", "buttons", "path");
-  for (const [word, by] of [["back", -1], ["forward", 1]])
-    ui.button(pair, t(word), () => ui.set({ path: clamp(Math.min(s.path, paths.length) + by, 1, paths.length) }));
+  for (const by of [-1, 1])
+    ui.stepper(pair, by, () => ui.set({ path: clamp(Math.min(s.path, paths.length) + by, 1, paths.length) }));
   ui.player("step", { every: 1200, parent: sweeping });
 
   // `terms` are the paths or the steps of the recursion; the first `done` of them are in the sum.
@@ -157,7 +158,7 @@ function view(ui) {
     const node = (x, y, name, cls, what) =>
       tag("g", { "data-click": what }, circle(x, y, 20, `node ${cls || ""}`) + text(x, y + 5, name));
     /** A symbol, its base line at y, and below it its matrix: at x, or left (`side` −1) or right (1) of a line there. */
-    function put(x, y, symbol, M, color, side = 0) {
+    function place(x, y, symbol, M, color, side = 0) {
       const style = "overflow:visible;pointer-events:none;font-size:12px;line-height:15px;" +
         `color:var(--${color || "ink"});text-align:${["right", "center", "left"][side + 1]}`;
       svg += tag("foreignObject", { x: x - 60 + 67 * side, y: y - 13, width: 120, height: 50, style }, matrix(symbol, M, digits));
@@ -176,18 +177,18 @@ function view(ui) {
       if (before) svg += link([before, MIDDLE], [x, MIDDLE], back) + line(before + 24, FOOT, x - 24, FOOT, "axis dash faint");
       const middle = (before + x) / 2;
       if (byPath) {
-        if (error) put(x, 53, over("∂E", step, "∂h", step), [lit.row], "", side);
-        if (back) put(middle, MIDDLE - 60, at("J", step), lit.jacobians[lit.m - step]);
+        if (error) place(x, 53, over("∂E", step, "∂h", step), [lit.row], "", side);
+        if (back) place(middle, MIDDLE - 60, at("J", step), lit.jacobians[lit.m - step]);
         if (use) {
-          put(x, MIDDLE + 35, over("∂^+h", step, `∂${W}`), lit.immediate, "", side);
-          put(x, FOOT + 28, "", lit.value, "error");
+          place(x, MIDDLE + 35, over("∂^+h", step, `∂${W}`), lit.immediate, "", side);
+          place(x, FOOT + 28, "", lit.value, "error");
         }
       } else {
-        if (reached(step, 1)) put(x, 53, at("δ^y", step), [[r.delta_y]], fresh(step, 1), -1);
-        if (back) put(middle, MIDDLE - 60, at("W_{hh}^⊤δ^a", step), column(recursion[4 - step].later), fresh(step - 1, 2));
-        if (reached(step, 2)) put(x, MIDDLE + 32, at("δ^h", step), column(r.delta_h), fresh(step, 2), -1);
-        if (use) put(x, MIDDLE + 80, at("δ^a", step), column(r.delta_a), fresh(step, 3), 1);
-        if (reached(step, 4)) put(x, FOOT + 28, "", r.value, fresh(step, 4));
+        if (reached(step, 1)) place(x, 53, at("δ^y", step), [[r.delta_y]], fresh(step, 1), -1);
+        if (back) place(middle, MIDDLE - 60, at("W_{hh}^⊤δ^a", step), column(recursion[4 - step].later), fresh(step - 1, 2));
+        if (reached(step, 2)) place(x, MIDDLE + 32, at("δ^h", step), column(r.delta_h), fresh(step, 2), -1);
+        if (use) place(x, MIDDLE + 80, at("δ^a", step), column(r.delta_a), fresh(step, 3), 1);
+        if (reached(step, 4)) place(x, FOOT + 28, "", r.value, fresh(step, 4));
       }
       svg += node(x, TOP, at("E", step), error && "error", `E${step}`);
       svg += node(x, MIDDLE, at("h", step), ((step >= lit.k && step <= lit.m) || reached(step, 2)) && "hidden");
@@ -226,20 +227,20 @@ function view(ui) {
     ui.panels.style.fontSize = narrow ? "12px" : "13px";
     // Room for two lines or for one, so that stepping moves nothing.
     formula.style.minHeight = byPath ? "118px" : "56px";
-    formula.innerHTML = (byPath ? ofPath : ofMove)(terms[now - 1]);
+    put(formula, (byPath ? ofPath : ofMove)(terms[now - 1]));
     picks.forEach((b, i) => {
       const term = terms[i];
       b.hidden = !term;
       if (!term) return;
-      b.innerHTML = matrix(byPath ? `${i + 1}: ${at("E", term.m)}→${AT[term.k]}` : `${at("δ^a", term.t)} ${used(term.t)}`, term.value, narrow ? 2 : 4);
+      put(b, matrix(byPath ? `${i + 1}: ${at("E", term.m)}→${AT[term.k]}` : `${at("δ^a", term.t)} ${used(term.t)}`, term.value, narrow ? 2 : 4));
       b.style.padding = narrow ? "3px 1px" : "";
       b.setAttribute("aria-pressed", String(i === now - 1));
       b.style.borderStyle = i < done ? "solid" : "dashed";
     });
-    result.innerHTML = factor(t("so_far"), sum) + equals(factor(t("measured"), difference), agrees ? "=" : "≠") +
+    put(result, factor(t("so_far"), sum) + equals(factor(t("measured"), difference), agrees ? "=" : "≠") +
       note(t(agrees ? "agree" : "differ")) + NEW_LINE + span(t("products")) +
       tally("way.paths", byPath ? products(paths.slice(0, now)) : 0, products(paths)) +
-      tally("way.recursion", byPath ? 0 : now - (part < 2), 3);
+      tally("way.recursion", byPath ? 0 : now - (part < 2), 3));
   }
   ui.summary = () => {
     const { m, k, t: step } = terms[now - 1];

@@ -23,26 +23,33 @@ function pieces(fragment) {
   return text.split(/[?&]/).map((piece) => piece.replace(/^(amp;)+|\W+$/g, ""));
 }
 
-/** Mount the first one that waits: the page runs each copy's script in the order of the copies. */
-function start(spec, { render }) {
+/** Put a style sheet into the head, once. */
+export function dress(css) {
+  const known = [...document.head.querySelectorAll("style")].some((sheet) => sheet.textContent === css);
+  if (!known) document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+}
+
+/** Mount the first one that waits: the page runs each copy's script right behind the copy. */
+export function start(spec, { render }) {
   const all = [...document.querySelectorAll(`[data-explorable="${spec.name}"]`)];
   const i = all.findIndex((one) => !one.dataset.live);
   if (i < 0) return;
   const el = all[i];
   el.dataset.live = "yes";
   const key = `explore-${spec.name}${i ? `-${i + 1}` : ""}`;
+  if (!document.getElementById(key)) el.id = key;
   const values = JSON.parse(el.dataset.state);
   let changed = () => {};
-  function follow() {
+  /** Whether the page's address names this copy; take over what it sets. */
+  function called() {
     const [target, ...settings] = pieces(location.hash.slice(1));
-    if (target !== key || !settings.length) return;
+    if (target !== key) return false;
     for (const [k, v, ...more] of settings.map((one) => one.split("="))) {
       const known = v && !more.length && Object.hasOwn(spec.traits, k);
       const value = known ? parse(spec.traits[k], v) : undefined;
       if (value !== undefined) values[k] = value; // else the one that is there stays
     }
-    changed();
-    el.scrollIntoView();
+    return true;
   }
   const model = {
     get: (k) => (k === "_spec" ? spec : values[k]),
@@ -56,8 +63,14 @@ function start(spec, { render }) {
       navigator.clipboard?.writeText(location.href).catch(() => {});
     },
   };
+  const here = called();
   el.replaceChildren();
   render({ model, el });
-  follow();
-  addEventListener("hashchange", follow);
+  addEventListener("hashchange", () => called() && (changed(), el.scrollIntoView()));
+  if (!here) return;
+  const lead = () => el.scrollIntoView({ behavior: "instant" });
+  lead();
+  // The rest of the page is still to come. Who has scrolled on meanwhile is left alone.
+  const y = scrollY;
+  document.addEventListener("DOMContentLoaded", () => scrollY === y && lead());
 }

@@ -1,4 +1,5 @@
-import { axes, circle, fmt, line, mount, path, rect, text } from "./kit.js";
+import { axes, circle, fmt, handle, line, path, rect, text } from "./draw.js";
+import { mount } from "./kit.js";
 
 const STEPS = 40;
 export const PULSES = Array.from({ length: STEPS }, (_, i) => ({ 9: 1, 10: 1, 24: -1, 25: -1 })[i] ?? 0);
@@ -63,7 +64,6 @@ function view(ui) {
   const fork = { x: [-3, 3, [-3, -1, 1, 3], t("weight")], y: [-1, 1, [-1, 0, 1], t("points")] };
   const square = { height: (w) => Math.min(w, 300), min: 230 };
   const mark = (x, y, p) => circle(x, y, 5, p.kind === "stable" ? "hidden" : "hidden node");
-  const handle = (x, y, what) => circle(x, y, 8, "error handle", { "data-drag": what });
 
   let web, forks; // the axes as last drawn
   ui.panel("cobweb", (w, height) => {
@@ -74,7 +74,7 @@ function view(ui) {
     for (let k = 1; k <= s.steps; k++) steps.push([h[k - 1], h[k]], [h[k], h[k]]);
     return a.svg + line(...at([-1, -1]), ...at([1, 1]), "axis dash") + path(curve, "hidden thick") +
       path(steps.map(at), "error") + points.map((p) => mark(...at([p.at, p.at]), p)).join("") +
-      handle(...at([s.h0, s.h0]), "h0");
+      handle(...at([s.h0, s.h0]), "error", "h0");
   }, { ...square, drag: (x) => ui.set({ h0: web.back.x(x) }) });
 
   ui.panel("fork", (w, height) => {
@@ -90,7 +90,7 @@ function view(ui) {
     return a.svg + zero + path(part((p) => p.stable), "hidden thick") + path(part((p) => !p.stable), "hidden dash") +
       cycle.map(([x, y]) => circle(a.x(x), a.y(y), 1.5, "output")).join("") +
       line(a.x(s.w), a.top, a.x(s.w), a.bottom, "error") +
-      points.map((p) => mark(a.x(s.w), a.y(p.at), p)).join("") + handle(a.x(s.w), a.bottom, "w");
+      points.map((p) => mark(a.x(s.w), a.y(p.at), p)).join("") + handle(a.x(s.w), a.bottom, "error", "w");
   }, { ...square, drag: (x) => ui.set({ w: forks.back.x(x) }) });
 
   ui.panel("trace", (w, height) => {

@@ -1,4 +1,5 @@
-import { arrow, axes, circle, dot, fmt, html, line, mount, path, rect, tag, text } from "./kit.js";
+import { arrow, axes, circle, dot, fmt, handle, html, line, path, rect, tag, text } from "./draw.js";
+import { mount, put } from "./kit.js";
 
 const LONGEST = 12;
 const COLOR = { W_xh: "input", W_hh: "hidden", W_hy: "output" };
@@ -61,7 +62,7 @@ function view(ui) {
   let steps, inputs, first, step, x, h, y, hover, fold, clock, moving;
   const grows = () => s.arrangement !== "one-to-one";
   const is = (name) => (hover ?? s.weight) === name;
-  const put = (k, v) => ui.set({ step: k, x: s.x.map((old, i) => (i === k - 1 ? v : old)) });
+  const enter = (k, v) => ui.set({ step: k, x: s.x.map((old, i) => (i === k - 1 ? v : old)) });
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   ui.each(() => {
@@ -95,9 +96,9 @@ function view(ui) {
   });
   ui.slider("step", { shown: () => String(step), parent: now });
   const entry = group(now, tag("span", {}), { role: "group", "aria-label": t("x") });
-  const keys = [-1, 0, 1].map((v) => [v, ui.button(entry, fmt(v, 0), () => put(step, v))]);
+  const keys = [-1, 0, 1].map((v) => [v, ui.button(entry, fmt(v, 0), () => enter(step, v))]);
   ui.each(() => {
-    entry.firstChild.innerHTML = html(t("entry", { t: step }));
+    put(entry.firstChild, html(t("entry", { t: step })));
     entry.style.opacity = step > inputs ? 0.5 : 1;
     for (const [v, key] of keys) {
       key.setAttribute("aria-pressed", x[step - 1] === v);
@@ -185,7 +186,7 @@ function view(ui) {
     click: (what) => {
       const k = +what.slice(1);
       if (COLOR[what]) ui.set({ weight: what });
-      else if (what[0] === "x") put(k, s.x[k - 1] < 1 ? s.x[k - 1] + 1 : -1);
+      else if (what[0] === "x") enter(k, s.x[k - 1] < 1 ? s.x[k - 1] + 1 : -1);
       else ui.set({ step: k });
     },
   });
@@ -219,10 +220,10 @@ function view(ui) {
     const [ex, ey] = rise.at(-1);
     const here = a.x(steps);
     return a.svg + line(here, a.top, here, a.bottom, "grid") + line(a.left, flat, a.right, flat, "hidden thick") + path(rise, "dash thick") +
-      text(a.right - 12, flat + 13, t("recurrent"), "hidden", "end") +
+      text(a.right - 12, flat + (grows() ? 13 : -7), t("recurrent"), "hidden", "end") +
       (grows() ? text(ex, ey - 9, t("fixed"), "", "end") : text(ex + 10, ey + 5, t("fixed"), "", "start")) +
       circle(here, flat, 4.5, "hidden") + circle(...need(s.T), 4.5, "", { style: "fill:var(--ink)" }) +
-      (grows() ? circle(here, a.bottom, 8, "hidden handle", { "data-drag": "T" }) : "");
+      (grows() ? handle(here, a.bottom, "hidden", "T") : "");
   }, { min: 300, height: () => 182, drag: (px) => ui.set({ T: a.back.x(px) }) });
 
   for (const svg of [network, table]) {

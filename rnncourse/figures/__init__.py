@@ -4,7 +4,7 @@ Needs matplotlib (``pip install rnncourse[plot]``).
 """
 
 from .gates import cell_paths, conveyor, lstm_cell
-from .gradients import circle_images, gradient_chain
+from .gradients import circle_images, gradient_chain, surface
 from .paths import chain_rule, kept_paths
 from .speed import ladder, layouts, ratios
 from .structure import (
@@ -21,43 +21,40 @@ from .structure import (
     unrolled,
 )
 from .style import (
-    BLUE,
     CARD,
     CELL,
+    DARK,
     ERROR,
-    GREEN,
     HIDDEN,
     INK,
     INPUT,
-    ORANGE,
+    LIGHT,
     OUTPUT,
-    PURPLE,
     QUIET,
-    SKY,
-    VERMILION,
+    SERIES,
+    WIDTH,
     Point,
     arrow,
     canvas,
+    cells,
     node,
     use_style,
 )
 
 __all__ = [
     "ARRANGEMENTS",
-    "BLUE",
     "CARD",
     "CELL",
+    "DARK",
     "ERROR",
-    "GREEN",
     "HIDDEN",
     "INK",
     "INPUT",
-    "ORANGE",
+    "LIGHT",
     "OUTPUT",
-    "PURPLE",
     "QUIET",
-    "SKY",
-    "VERMILION",
+    "SERIES",
+    "WIDTH",
     "Point",
     "arrangement",
     "arrangements",
@@ -65,6 +62,7 @@ __all__ = [
     "beliefs",
     "canvas",
     "cell_paths",
+    "cells",
     "chain_rule",
     "circle_images",
     "cobweb",
@@ -81,6 +79,7 @@ __all__ = [
     "lstm_cell",
     "node",
     "ratios",
+    "surface",
     "unrolled",
     "use_style",
 ]

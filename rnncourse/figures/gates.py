@@ -14,7 +14,7 @@ from .style import (
     HIDDEN,
     INK,
     INPUT,
-    ORANGE,
+    OUTPUT,
     QUIET,
     Point,
     arrow,
@@ -27,11 +27,11 @@ def lstm_cell() -> Figure:
     """Draw one step of an LSTM: the memory cell along the top, the hidden state along the bottom,
     and the four gates between them.
     """
-    fig, ax = canvas(8.0, 5.7, 0.68)
+    fig, ax = canvas(8.0, 5.7)
     top, gates, bus = 4.55, 2.0, 1.0
-    f, i, g, o, out = 1.95, 3.1, 4.2, 5.35, 6.5
+    x_in, f, i, g, o, out = 1.25, 1.95, 3.02, 4.2, 5.45, 6.5
     frame = (1.05, 0.62), 6.0, 4.5
-    ax.add_patch(Rectangle(*frame, facecolor="#ffffff", edgecolor=QUIET, linewidth=1.2, zorder=0))
+    ax.add_patch(Rectangle(*frame, facecolor="none", edgecolor=QUIET, linewidth=1.2, zorder=0))
 
     # The memory cell: straight through, scaled by f, with i ⊙ g added.
     _wire(ax, [(0.75, top), (f - 0.26, top)], CELL, 3.4)
@@ -44,10 +44,10 @@ def lstm_cell() -> Figure:
     _wire(ax, [(0.75, bus), (o, bus), (o, gates - 0.33)], HIDDEN)
     for x in (f, i, g):
         _wire(ax, [(x, bus), (x, gates - 0.33)], HIDDEN)
-    _wire(ax, [(1.4, 0.4), (1.4, bus)], INPUT, head=False)
-    ax.plot(1.4, bus, "o", color=INPUT, markersize=6, zorder=4)
+    _wire(ax, [(x_in, 0.4), (x_in, bus)], INPUT, head=False)
+    ax.plot(x_in, bus, "o", color=INPUT, markersize=6, zorder=4)
     ax.text(0.4, bus, "$h_{t-1}$", ha="center", va="center", fontsize=14)
-    ax.text(1.4, 0.2, "$x_t$", ha="center", va="center", fontsize=14)
+    ax.text(x_in, 0.2, "$x_t$", ha="center", va="center", fontsize=14)
 
     _wire(ax, [(f, gates + 0.33), (f, top - 0.26)])
     _wire(ax, [(i, gates + 0.33), (i, 3.4), (g - 0.26, 3.4)])
@@ -62,7 +62,7 @@ def lstm_cell() -> Figure:
     ax.text(out, 0.2, "to $y_t$", ha="center", va="center", fontsize=12)
 
     for x, letter, rule in ((f, "f", r"$\sigma$"), (i, "i", r"$\sigma$"), (o, "o", r"$\sigma$")):
-        _box(ax, (x, gates), rule, ORANGE)
+        _box(ax, (x, gates), rule, OUTPUT)
         ax.text(x + 0.13, gates + 0.56, f"${letter}_t$", fontsize=13, va="center")
     _box(ax, (g, gates), "tanh", INK)
     ax.text(g + 0.13, gates + 0.56, "$g_t$", fontsize=13, va="center")
@@ -73,7 +73,7 @@ def lstm_cell() -> Figure:
     ax.text(4.05, 0.2, "hidden state", ha="center", va="center", fontsize=12, color=QUIET)
     words = ((f, "forget"), (i, "input"), (g, "candidate"), (o, "output"))
     for x, word in words:
-        ax.text(x, 0.78, word, ha="center", va="center", fontsize=10, color=QUIET)
+        ax.text(x, 0.78, word, ha="center", va="center", fontsize=11, color=QUIET)
     return fig
 
 
@@ -84,7 +84,8 @@ def conveyor(
 
     The belt c runs along the top and passes the forget valve of each step. The input valve lets
     the candidate up onto the belt; the output valve lets the memory down to the hidden state. The
-    more a valve is open, the fuller it is drawn and the thicker the pipe behind it.
+    more a valve is open, the fuller it is drawn and the thicker the pipe behind it. A long belt is
+    drawn in rows, each of which begins with the memory that ended the row above.
 
     Parameters
     ----------
@@ -111,15 +112,17 @@ def conveyor(
         if q != "g" and not all(0 <= v <= 1 for v in values):
             raise ValueError(f"gates[{q!r}] is {list(values)}, expected values from 0 to 1")
 
-    wide, belt, floor = 2.1, 3.05, 0.8
-    high, low = 2.25, 1.6  # apart, so that the numbers beside the valves do not meet
-    width = 1.2 + wide * T
-    fig, ax = canvas(width, 4.05, min(0.76, 6.2 / width))
-    start = (0.42, belt)
-    _held(ax, start, c[0], "$c_0$", CELL, above=True)
+    rows = -(-T // 3)  # on a phone, three steps are as many as can be read side by side
+    columns, wide, tall = -(-T // rows), 2.1, 4.05
+    fig, ax = canvas(1.2 + wide * columns, tall * rows)
     for t in range(1, T + 1):
+        row, column = divmod(t - 1, columns)
+        # The ends of the valves' pipes are apart, so that the numbers beside them do not meet.
+        belt, high, low, floor = (tall * (rows - 1 - row) + y for y in (3.05, 2.25, 1.6, 0.8))
+        before, here = 0.42 + wide * column, 0.42 + wide * (column + 1)
+        if column == 0:
+            _held(ax, (before, belt), c[t - 1], f"$c_{{{t - 1}}}$", CELL, above=True)
         f, i, o, g = (float(gates[q][t - 1]) for q in "fiog")
-        before, here = start[0] + wide * (t - 1), start[0] + wide * t
         gate_f, junction = before + 0.72, before + 1.35
         _pipe(ax, (before, belt), (gate_f, belt), 1, CELL)
         _pipe(ax, (gate_f, belt), (junction, belt), f, CELL)
@@ -153,7 +156,7 @@ def cell_paths(which: str = "all") -> Figure:
     """
     require_choice("which", which, ("all", "direct", "indirect"))
     direct, around = which != "indirect", which != "direct"
-    fig, ax = canvas(7.9, 4.5, 0.68)
+    fig, ax = canvas(7.9, 4.5)
     top, middle, foot = 3.75, 2.15, 0.6
     c = [(x, top) for x in (0.6, 3.95, 7.3)]
     h = [(x, foot) for x in (0.6, 3.95, 7.3)]
@@ -171,7 +174,7 @@ def cell_paths(which: str = "all") -> Figure:
         node(ax, c[s], f"$c_{{{names[s]}}}$", CELL, 0.4)
         node(ax, h[s], f"$h_{{{names[s]}}}$", HIDDEN, 0.4)
     for s in range(2):
-        node(ax, a[s], f"$a^q_{{{names[s + 1]}}}$", ORANGE, 0.4)
+        node(ax, a[s], f"$a^q_{{{names[s + 1]}}}$", OUTPUT, 0.4)
     return fig
 
 
@@ -237,21 +240,20 @@ def _valve(ax: Axes, at: Point, open_: float, letter: str, *, across: bool) -> N
         corners = [(v, u) for u, v in corners]
     points = [(x + u, y + v) for u, v in corners]
     ax.add_patch(Polygon(points, facecolor=CARD, edgecolor="none", zorder=2.5))
-    face = (*(int(ORANGE[k : k + 2], 16) / 255 for k in (1, 3, 5)), open_)
-    ax.add_patch(Polygon(points, facecolor=face, edgecolor=INK, linewidth=1.3, zorder=3))
+    ax.add_patch(Polygon(points, facecolor=(OUTPUT, open_), edgecolor=INK, linewidth=1.3, zorder=3))
     if across:
         ax.text(x, y - 0.36, f"${letter}$", ha="center", va="center", fontsize=12)
-        ax.text(x, y + 0.36, _number(open_), ha="center", va="center", fontsize=10.5)
+        ax.text(x, y + 0.36, _number(open_), ha="center", va="center", fontsize=11)
     else:
         beside, ha = (x + 0.26, "left") if letter == "o" else (x - 0.26, "right")
         ax.text(beside, y + 0.17, f"${letter}$", ha=ha, va="center", fontsize=12)
-        ax.text(beside, y - 0.15, _number(open_), ha=ha, va="center", fontsize=10.5)
+        ax.text(beside, y - 0.15, _number(open_), ha=ha, va="center", fontsize=11)
 
 
 def _held(ax: Axes, at: Point, value: float, name: str, color: str, *, above: bool = False) -> None:
     """Draw a value in a circle with its name above or below."""
     ax.add_patch(Circle(at, 0.33, facecolor=CARD, edgecolor=color, linewidth=2, zorder=3))
-    ax.text(*at, _number(value), ha="center", va="center", fontsize=10.5, zorder=4)
+    ax.text(*at, _number(value), ha="center", va="center", fontsize=11, zorder=4)
     ax.text(at[0], at[1] + (0.56 if above else -0.56), name, ha="center", va="center", fontsize=13)
 
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrow
 from numpy.typing import ArrayLike
 
 from ..validation import real_array, require_finite, require_size
-from .style import ERROR, HIDDEN, INK, QUIET, arrow, canvas, node
+from .style import ERROR, HIDDEN, INK, QUIET, WIDTH, arrow, canvas, node
 
 
 def gradient_chain(rows: Mapping[str, ArrayLike]) -> Figure:
@@ -46,17 +48,17 @@ def gradient_chain(rows: Mapping[str, ArrayLike]) -> Figure:
 
     apart, height = 1.35, 2.35
     width = apart * n + 1.0
-    fig, ax = canvas(width, height * len(left), min(0.8, 5.8 / width))
+    fig, ax = canvas(width, height * len(left))
     for row, (title, numbers) in enumerate(left.items()):
         y = height * (len(left) - 1 - row) + 1.05
         ax.text(0.1, y + 0.88, title, ha="left", va="center", fontsize=11, color=INK)
         places = [apart * (n - 1 - back) + 0.5 for back in range(n)]
         error = (places[0] + apart, y)
-        node(ax, error, "$E$", ERROR, 0.33)
+        node(ax, error, "$E$", ERROR, 0.33, fontsize=11)
         arrow(ax, error, (places[0], y), color=QUIET)
         for back, (x, size) in enumerate(zip(places, numbers, strict=True)):
             name = "T" if back == 0 else f"T-{back}"
-            node(ax, (x, y), f"$h_{{{name}}}$", HIDDEN, 0.4)
+            node(ax, (x, y), f"$h_{{{name}}}$", HIDDEN, 0.4, fontsize=11)
             ax.text(x, y - 0.72, f"{size:.2g}", ha="center", va="center", fontsize=11, color=ERROR)
             if back:
                 thick = max(0.008, 0.62 * size / widest)
@@ -102,15 +104,15 @@ def circle_images(W: ArrayLike, powers: Sequence[int]) -> Figure:
         matrices = [np.linalg.matrix_power(W, require_size("powers", k, 0)) for k in powers]
     for k, M in zip(powers, matrices, strict=True):
         require_finite(f"W to the power {k}", M)
-    angles = np.linspace(0, 2 * np.pi, 721)
+    angles = np.linspace(0, 2 * np.pi, 181)
     circle = np.array([np.cos(angles), np.sin(angles)])
     images = [M @ circle for M in matrices]
     reach_x, reach_y = 1.08 * np.abs([circle, *images]).max(axis=(0, 2))
-    height = max(0.62, 5.2 * reach_y / reach_x)  # of a panel, in inches
+    height = max(0.3, 4.3 * reach_y / reach_x)  # of a panel, in inches
     fig, axes = plt.subplots(
         len(powers),
         1,
-        figsize=(5.8, (height + 0.28) * len(powers) + 0.3),
+        figsize=(WIDTH, (height + 0.28) * len(powers) + 0.3),
         squeeze=False,
         sharex=True,
     )
@@ -118,5 +120,18 @@ def circle_images(W: ArrayLike, powers: Sequence[int]) -> Figure:
         ax.plot(*circle, "--", color=QUIET, linewidth=1)
         ax.fill(*image, facecolor=HIDDEN + "33", edgecolor=HIDDEN, linewidth=1.6)
         ax.set(aspect="equal", xlim=(-reach_x, reach_x), ylim=(-reach_y, reach_y), yticks=[0])
-        ax.set_title(f"$n = {k}$:  reaches {np.linalg.norm(M, 2):.3g}", fontsize=10)
+        ax.set_title(f"$n = {k}$:  reaches {np.linalg.norm(M, 2):.3g}")
     return fig
+
+
+def surface(ax: Axes, z: ArrayLike, area: tuple[float, float, float, float], top: float) -> None:
+    """Draw heights z (rows, columns), row 0 lowest, in one color, the fuller the higher.
+
+    `area` is (left, right, bottom, top); 0 is left empty, and a height of `top` is 0.7 full. In 21
+    bands, since bands show slopes.
+    """
+    z = np.asarray(z, float)
+    image = np.empty((*z.shape, 4))
+    image[..., :3] = to_rgb(ERROR)
+    image[..., 3] = 0.7 * np.clip(np.ceil(21 * z / top) / 21, 0, 1)
+    ax.imshow(image, extent=area, origin="lower", aspect="auto", interpolation="none")

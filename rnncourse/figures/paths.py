@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..validation import require_choice, require_size
-from .style import ERROR, HIDDEN, INK, QUIET, Point, arrow, canvas, node
+from .style import ERROR, HIDDEN, QUIET, WIDTH, Point, arrow, canvas, node
 
 
 def chain_rule(error_step: int = 2, use_step: int | None = None, weight: str = "W") -> Figure:
@@ -37,8 +37,8 @@ def chain_rule(error_step: int = 2, use_step: int | None = None, weight: str = "
         raise ValueError(f"use_step is {use_step}, expected at most error_step = {error_step}")
 
     t = ["n", "n+1", "n+2"]
-    X, TOP, MIDDLE, FOOT = (1.7, 4.1, 6.5), 4.25, 2.1, 0.5
-    fig, ax = canvas(7.7, 4.8, size=0.75)
+    X, TOP, MIDDLE, FOOT = (1.7, 4.1, 6.5), 4.6, 2.1, 0.5
+    fig, ax = canvas(7.9, 5.1)
     _link(ax, (0.35, MIDDLE), (X[0], MIDDLE), "", False)
     ax.text(0.32, MIDDLE, "$h_{n-1}$", ha="center", va="center", fontsize=13, color=QUIET)
     if use_step is None:
@@ -56,7 +56,7 @@ def chain_rule(error_step: int = 2, use_step: int | None = None, weight: str = "
             _link(ax, (X[s - 1], MIDDLE), (X[s], MIDDLE), label, s in passed[1:])
         node(ax, (X[s], TOP), f"$E_{{{t[s]}}}$", ERROR if error else QUIET, 0.4)
         node(ax, (X[s], MIDDLE), f"$h_{{{t[s]}}}$", HIDDEN if s in passed else QUIET, 0.4)
-        node(ax, (X[s], FOOT), f"${W}$", INK if used else QUIET, 0.4)
+        node(ax, (X[s], FOOT), f"${W}$", ERROR if used else QUIET, 0.4)
     return fig
 
 
@@ -74,7 +74,7 @@ def _link(ax: Axes, start: Point, end: Point, label: str, lit: bool) -> None:
     arrow(ax, end, start, color=ERROR, gap=0.45)
     ax.patches[-1].set_linewidth(2.8)
     across, up = start[1] == end[1], end[1] - start[1]
-    dx, dy = (0.0, 0.47) if across else (0.72, 0.22 if up > 1.7 else 0.0)
+    dx, dy = (0.0, 0.47) if across else (0.74, 0.4 if up > 1.7 else 0.0)
     middle = ((start[0] + end[0]) / 2 + dx, (start[1] + end[1]) / 2 + dy)
     ax.text(*middle, label, color=ERROR, ha="center", va="center", fontsize=14, zorder=5)
 
@@ -103,7 +103,7 @@ def kept_paths(steps: int, cuts: Mapping[str, tuple[int, int]]) -> Figure:
     for title, (every, back) in cuts.items():
         if require_size("back", back) < require_size("every", every):
             raise ValueError(f"{title!r} has back = {back}, expected at least every = {every}")
-    fig, axes = plt.subplots(1, len(cuts), figsize=(2.0 * len(cuts), 2.6), squeeze=False)
+    fig, axes = plt.subplots(1, len(cuts), figsize=(WIDTH, 2.3), squeeze=False)
     pairs = [(m, k) for m in range(1, steps + 1) for k in range(1, m + 1)]
     for ax, (title, (every, back)) in zip(axes[0], cuts.items(), strict=True):
         # The errors of a block of `every` steps go back together, from the block's end.
@@ -114,6 +114,6 @@ def kept_paths(steps: int, cuts: Mapping[str, tuple[int, int]]) -> Figure:
                 ms, ks = zip(*dots, strict=True)
                 ax.scatter(ks, ms, s=size, facecolors=fill, edgecolors=HIDDEN, linewidths=0.8)
         ax.set(aspect="equal", xlabel="use step $k$", xticks=[1, steps], yticks=[1, steps])
-        ax.set_title(f"{title}\n{len(kept)} of {len(pairs)} paths", fontsize=10)
+        ax.set_title(f"{title}\n{len(kept)} of {len(pairs)} paths", fontsize=11)
     axes[0][0].set_ylabel("error step $m$")
     return fig

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from .style import BLUE, CARD, GREEN, INK, ORANGE, QUIET, VERMILION, Point, canvas
+from .style import CARD, ERROR, HIDDEN, INK, INPUT, OUTPUT, QUIET, WIDTH, Point, canvas
 
 RUNG_NAMES = {
     "textbook": "textbook, float64",
@@ -47,8 +47,8 @@ def ratios(results: Mapping[str, Any]) -> Figure:
     if any([tuple(row["size"]) for row in run["rows"]] != sizes for run in runs):
         raise ValueError("results has runs over different sizes, expected the same in each")
 
-    fig, ax = plt.subplots(figsize=(5.8, 0.42 * len(sizes) + 1.5))
-    looks = {"LSTM": (BLUE, "o"), "RNN": (VERMILION, "s"), "GRU": (GREEN, "^")}
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.42 * len(sizes) + 1.5))
+    looks = {"LSTM": (HIDDEN, "o"), "RNN": (ERROR, "s"), "GRU": (INPUT, "^")}
     fewest = min(run["threads"] for run in runs)
     for run in runs:
         color, marker = looks[run["layer"]]
@@ -107,7 +107,7 @@ def ladder(results: Mapping[str, Any]) -> Figure:
             raise ValueError(f"the ladder at {panel['size']} needs times above 0")
     rungs = len(panels[0]["ms"])
     height = (0.36 * rungs + 0.6) * len(panels)
-    fig, axes = plt.subplots(len(panels), 1, figsize=(5.8, height), squeeze=False)
+    fig, axes = plt.subplots(len(panels), 1, figsize=(WIDTH, height), squeeze=False)
     fig.set_layout_engine("constrained", hspace=0.06)
     for ax, panel in zip(axes[:, 0], panels, strict=True):
         _bars(ax, panel["size"], panel["ms"])
@@ -116,13 +116,13 @@ def ladder(results: Mapping[str, Any]) -> Figure:
 
 def _bars(ax: Axes, size: Sequence[int], ms: Mapping[str, float]) -> None:
     times = list(ms.values())
-    colors = [QUIET, *[BLUE] * (len(times) - 1)]
+    colors = [QUIET, *[HIDDEN] * (len(times) - 1)]
     ax.barh(range(len(times)), times, color=[c + "99" for c in colors], height=0.72)
     for y, time in enumerate(times):
         text = f" {_short(time)} ms"
         if y:
             text += f",  × {times[y - 1] / time:.2f}"
-        ax.text(time, y, text, va="center", ha="left", fontsize=9.5)
+        ax.text(time, y, text, va="center", ha="left", fontsize=11)
     ax.set(xlim=(0, 1.42 * max(times)), ylim=(len(times) - 0.5, -0.6), xticks=[])
     ax.set_yticks(range(len(times)), [RUNG_NAMES.get(name, name) for name in ms])
     ax.tick_params(axis="y", length=0, labelcolor=INK)
@@ -137,7 +137,7 @@ def layouts() -> Figure:
     pieces; with the batch as columns (4H, B) it is one.
     """
     B, H = 3, 2
-    fig, ax = canvas(8.0, 6.75, 0.7)
+    fig, ax = canvas(8.0, 6.75)
     rows = [[q for q in GATES for _ in range(H)] for _ in range(B)]
     columns = [[q] * B for q in GATES for _ in range(H)]
     _layout(ax, rows, (0.45, 6.2), "batch as rows, $(B, 4H)$: 3 pieces", 4.55)
@@ -165,12 +165,12 @@ def _layout(
 def _entry(ax: Axes, at: Point, size: float, gate: str) -> None:
     """Draw one number of a gate; those of the forget gate are lit."""
     lit = gate == "f"
-    face, edge = (ORANGE, INK) if lit else (CARD, QUIET)
+    face, edge = ((OUTPUT, 0.35), INK) if lit else (CARD, QUIET)
     ax.add_patch(
         Rectangle(at, size, size, facecolor=face, edgecolor=edge, linewidth=0.8, zorder=2 + lit)
     )
     x, y = at[0] + size / 2, at[1] + size / 2
-    ax.text(x, y, f"${gate}$", ha="center", va="center", fontsize=10, zorder=4)
+    ax.text(x, y, f"${gate}$", ha="center", va="center", fontsize=11, zorder=4)
 
 
 def _threads(n: int) -> str:

@@ -18,10 +18,11 @@ from .style import (
     INPUT,
     OUTPUT,
     QUIET,
-    VERMILION,
+    WIDTH,
     Point,
     arrow,
     canvas,
+    cells,
     node,
 )
 
@@ -39,7 +40,7 @@ def loop(ax: Axes, at: Point, text: str = "", color: str = INK, *, angle: float 
             around(38, 0.4),
             around(-38, 0.4),
             arrowstyle="-|>",
-            mutation_scale=13,
+            mutation_scale=11,
             color=color,
             linewidth=1.6,
             connectionstyle="arc3,rad=-2.1",
@@ -49,7 +50,7 @@ def loop(ax: Axes, at: Point, text: str = "", color: str = INK, *, angle: float 
         )
     )
     if text:
-        ax.text(*around(0, 1.19), text, color=color, ha="center", va="center", fontsize=11)
+        ax.text(*around(0, 1.19), text, color=color, ha="center", va="center", fontsize=12)
 
 
 def folded() -> Figure:
@@ -58,7 +59,7 @@ def folded() -> Figure:
     Left, D = 1, H = 2, O = 1: five edges of units into units or out, four recurrent ones.
     Right, the same network with one node for each vector and one arrow for each weight matrix.
     """
-    fig, ax = canvas(6.2, 4.1, 0.8)
+    fig, ax = canvas(6.4, 4.1)
     x, first, second, y = (1.75, 0.95), (0.95, 2.2), (2.55, 2.2), (1.75, 3.45)
     node(ax, x, "$x$", INPUT)
     node(ax, first, "$h^{(1)}$", HIDDEN)
@@ -91,7 +92,7 @@ def unrolled(steps: int) -> Figure:
     if steps < 1:
         raise ValueError(f"steps is {steps}, expected at least 1")
     first, apart = 3.42, 1.17
-    fig, ax = canvas(first + apart * steps + 0.7, 3.5, 0.66)
+    fig, ax = canvas(first + apart * steps + 0.7, 3.5)
     compact_folded(ax, (0.75, 1.75))
     arrow(ax, (2.28, 1.75), (2.95, 1.75), "unroll", QUIET, gap=0.0, offset=(0, 0.26))
     state = (first, 1.75)
@@ -120,7 +121,7 @@ ARRANGEMENTS: tuple[tuple[str, int, tuple[int, ...], tuple[int, ...]], ...] = (
 
 def arrangements() -> Figure:
     """Draw the five arrangements of inputs and outputs around one chain of hidden states."""
-    fig, ax = canvas(6.9, 9.3, 0.74)
+    fig, ax = canvas(6.2, 9.3)
     corners = ((0.5, 6.75), (3.6, 6.75), (0.5, 3.55), (3.6, 3.55), (0.5, 0.35))
     for corner, (name, steps, inputs, outputs) in zip(corners, ARRANGEMENTS, strict=True):
         arrangement(ax, corner, name, steps, inputs, outputs)
@@ -171,19 +172,21 @@ def cobweb(
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}, expected at least 1")
-    grid = np.linspace(-1.1, 1.1, 221)
-    ax.plot(grid, grid, color=QUIET, linewidth=1, linestyle="--")
+    grid = np.linspace(-1.1, 1.1, 111)
+    ax.plot((-1.1, 1.1), (-1.1, 1.1), color=QUIET, linewidth=1, linestyle="--")
     ax.plot(grid, np.tanh(w * grid + b), color=HIDDEN)
     h, web = start, [(start, start)]
     for _ in range(steps):
         h_next = math.tanh(w * h + b)
         web += [(h, h_next), (h_next, h_next)]
         h = h_next
-    ax.plot(*zip(*web, strict=True), color=VERMILION, linewidth=1.2)
-    ax.plot(start, start, marker="s", markersize=5, color=VERMILION)
+    ax.plot(*zip(*web, strict=True), color=ERROR, linewidth=1.2)
+    ax.plot(start, start, marker="s", markersize=5, color=ERROR)
     for point in fixed:
         stable = abs(w * (1 - point**2)) < 1
-        ax.plot(point, point, "o", markersize=8, zorder=4, color=INK, mfc=INK if stable else CARD)
+        ax.plot(
+            point, point, "o", markersize=8, zorder=4, color=HIDDEN, mfc=HIDDEN if stable else CARD
+        )
     ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
 
 
@@ -193,7 +196,7 @@ def confusion(counts: NDArray[np.int_]) -> Figure:
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"counts has shape {counts.shape}, expected a square matrix")
     n = len(counts)
-    fig, ax = plt.subplots(figsize=(4.8, 4.8))
+    fig, ax = plt.subplots(figsize=(WIDTH, WIDTH))
     ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
     ax.set(xticks=range(n), yticks=range(n), xlabel="digit read", ylabel="true digit")
     ax.tick_params(length=0)
@@ -203,22 +206,25 @@ def confusion(counts: NDArray[np.int_]) -> Figure:
             face = HIDDEN + "2a" if right else ERROR + "40"
             ax.add_patch(Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, facecolor=face))
             weight = "normal" if right else "bold"
-            ax.text(j, i, str(count), ha="center", va="center", fontsize=10.5, fontweight=weight)
+            ax.text(j, i, str(count), ha="center", va="center", fontsize=11, fontweight=weight)
     return fig
 
 
 def digits(images: NDArray[np.floating], titles: Sequence[str], columns: int = 4) -> Figure:
-    """Draw images (N, height, width) in rows of `columns`, each under its title."""
+    """Draw images (N, height, width) in rows of `columns`, each under its title.
+
+    The largest value of all images is drawn in ink, 0 is left empty.
+    """
     if len(images) != len(titles) or len(images) == 0:
         raise ValueError(f"{len(images)} images and {len(titles)} titles, expected as many, over 0")
     rows = -(-len(images) // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(1.25 * columns, 1.5 * rows), squeeze=False)
+    fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.4 * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
-        ax.pcolormesh(image[::-1], cmap="Greys", edgecolors=CARD, linewidth=0.5)
+        cells(ax, image / max(np.max(images), 1), INK)
         ax.set_aspect("equal")
-        ax.set_title(title, fontsize=11, loc="center")
+        ax.set_title(title, loc="center")
     return fig
 
 
@@ -228,20 +234,17 @@ def beliefs(image: NDArray[np.floating], probabilities: NDArray[np.floating]) ->
     if len(image) != T:
         raise ValueError(f"image has {len(image)} rows, expected {T}, as in probabilities")
     fig, (left, right) = plt.subplots(
-        1, 2, figsize=(5.2, 3.1), width_ratios=(len(image[0]), 1.3 * O)
+        1, 2, figsize=(WIDTH, 2.7), width_ratios=(len(image[0]), 2.4 * O)
     )
-    left.pcolormesh(image, cmap="Greys", edgecolors=CARD, linewidth=0.5)
-    left.set(ylim=(T, 0), aspect="auto", xticks=[], yticks=np.arange(T) + 0.5)
-    left.set(yticklabels=range(1, T + 1), ylabel="row read (step $t$)")
-    left.tick_params(length=0)
-    left.spines[:].set_visible(False)
-    right.pcolormesh(probabilities, cmap="Blues", vmin=0, vmax=1.25, edgecolors=CARD, linewidth=1.5)
-    right.set(ylim=(T, 0), yticks=[], xticks=np.arange(O) + 0.5, xticklabels=range(O))
-    right.set(xlabel="digit")
-    right.tick_params(length=0)
-    right.spines[:].set_visible(False)
+    cells(left, image / max(np.max(image), 1), INK)
+    left.set(xticks=[], yticks=np.arange(T) + 0.5, yticklabels=range(1, T + 1))
+    left.set(ylabel="row read (step $t$)")
+    cells(right, 0.5 * probabilities, HIDDEN)  # the numbers are to be read on any theme
+    right.set(yticks=[], xticks=np.arange(O) + 0.5, xticklabels=range(O), xlabel="digit")
+    for ax in (left, right):
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
     for t, best in enumerate(probabilities.argmax(axis=1)):
         percent = f"{100 * probabilities[t, best]:.0f}"
-        color = CARD if probabilities[t, best] > 0.6 else INK
-        right.text(best + 0.5, t + 0.5, percent, ha="center", va="center", color=color)
+        right.text(best + 0.5, t + 0.5, percent, ha="center", va="center")
     return fig

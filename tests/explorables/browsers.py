@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 # How long to wait for what must come, in ms. Only a test that fails waits so long.
@@ -37,6 +37,42 @@ def serving(folder: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     server.server_close()
+
+
+@contextmanager
+def arriving(folder: Path, name: str, size: int) -> Iterator[tuple[str, Event]]:
+    """Serve a folder, but of the page `name` only `size` bytes until the event is set."""
+    rest = Event()
+
+    class Slow(_Quiet):
+        def do_GET(self):
+            if self.path.partition("?")[0] != f"/{name}":
+                return super().do_GET()
+            content = (folder / name).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[:size])
+            self.wfile.flush()
+            rest.wait(PATIENCE / 1000)
+            self.wfile.write(content[size:])
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Slow, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", rest
+    finally:
+        rest.set()
+        server.shutdown()
+        server.server_close()
+
+
+# For `add_init_script`: adds up by how much the page's layout shifts by itself.
+SHIFTS = """globalThis.shifted = 0;
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+  if (!entry.hadRecentInput) shifted += entry.value;
+})).observe({ type: "layout-shift", buffered: true });"""
 
 
 def nudge(slider: Any) -> None:

@@ -222,6 +222,7 @@ def test_the_summary_says_what_python_computes(twin):
         says(page, shown)
         assert page.locator("input[type=radio]").count() == (2 if kind == "LSTM" else 0)
         assert not page.get_by_role("button", name="In a quotation").count()
+        assert not page.locator("[aria-describedby]").count()
 
 
 def test_the_sliders_and_the_mouse_choose_a_character(twin):

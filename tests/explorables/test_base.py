@@ -125,7 +125,7 @@ def test_reset_and_repr(cls):
 
 @EACH
 def test_the_module_is_small_and_names_no_address(cls):
-    kit = base.source("kit.js")
+    kit = base.module("kit")
     whole = base.module(cls.name)
     assert whole.startswith(kit)
     assert len(whole.encode()) - len(kit.encode()) <= LIMIT
@@ -134,8 +134,9 @@ def test_the_module_is_small_and_names_no_address(cls):
 
 
 def test_the_kit_is_small():
-    assert len(base.source("kit.js").encode()) <= LIMIT
-    assert len(base.source("kit.css").encode()) <= LIMIT / 3
+    for name, limit in (("draw.js", LIMIT / 2), ("kit.js", LIMIT), ("kit.css", LIMIT / 2)):
+        assert len(base.source(name).encode()) <= limit
+    assert len(base.kit_script().encode()) <= 1.5 * LIMIT
 
 
 @EACH
@@ -143,7 +144,11 @@ def test_the_twin_is_whole_and_the_same_each_time(cls):
     text = cls().to_html()
     assert text == cls().to_html()
     assert not re.search(r"\bsrc=\"(?!data:)|href=", text)
-    assert "</script" not in text[: text.rindex("</script>")]
+    # Classic scripts, which run at once: one with the kit, one for the figure.
+    assert re.findall(r"</?script\b[^>]*>", text) == ["<script>", "</script>"] * 2
+    assert "<style" not in text
+    [address] = re.findall(r'src="([^"]*)"', text)
+    assert re.fullmatch(r"[\w%/:;,.()?!'*+~=@$&#-]+", address.replace("&#x27;", "'"))
     state = re.search('data-state="([^"]*)"', text)[1].replace("&quot;", '"')
     assert json.loads(state) == json.loads(json.dumps(cls().state))
     assert len(base.words()[cls.name]["still"]) > 40
@@ -360,7 +365,7 @@ def test_a_narrower_page_in_print_cuts_nothing(browser, tmp_path):
 
 def test_only_the_main_button_drags(browser, tmp_path):
     page = page_with(browser, tmp_path, OneUnit())
-    box = page.locator(".handle[data-drag=w]").bounding_box()
+    box = page.locator("[data-drag=w]").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     for button, moves in (("right", False), ("left", True)):
         page.mouse.move(x, y)

@@ -207,7 +207,7 @@ def test_the_start_the_updates_and_the_limit_can_be_dragged(twin):
     ):
         slider = page.locator(f"input[name={key}]")
         before = float(slider.input_value())
-        box = page.locator(f"circle[data-drag={mark}]").bounding_box()
+        box = page.locator(f"[data-drag={mark}] > .handle").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.mouse.move(x, y)
         page.mouse.down()

@@ -162,6 +162,6 @@ def test_inputs_by_slider_and_by_mouse_and_steps_by_button(twin):
     page.mouse.up()
     now = page.evaluate(state)
     assert (now["t"], now["s"]) == (5, [1.0, 0.0, -1.0, 1.0, -1.0, -1.0])
-    page.get_by_role("button", name="Step ▶").click()
+    page.get_by_role("button", name="one step on").click()
     now = page.evaluate(state)
     assert (now["t"], now["op"]) == (6, 1)

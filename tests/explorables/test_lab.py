@@ -214,7 +214,7 @@ def test_python_moves_the_page_and_the_page_moves_python(lab, browser, name):
         """([trait, given, shown]) => {
           const all = [...document.querySelectorAll(`.rnnx input[name=${trait}]`)];
           const slider = all.find((e) => e.offsetParent);
-          const value = slider?.closest("label").querySelector("output").textContent;
+          const value = slider?.closest("label").querySelector(".value").textContent;
           return Number(slider?.value) === given && value.startsWith(shown);
         }""",
         arg=[trait, given, shown],

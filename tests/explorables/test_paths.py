@@ -194,7 +194,7 @@ def test_stepping_through_the_recursion_ends_at_the_gradient(twin):
     # No term is complete yet.
     assert "≠" in result.inner_text()
     assert numbers(result.inner_text())[:4] == [0, 0, 0, 0]
-    forward = page.get_by_role("button", name="Step")
+    forward = page.get_by_role("button", name="one step on")
     for _ in range(11):
         forward.locator("visible=true").click()
     settle(page)
@@ -237,7 +237,7 @@ def test_a_click_on_the_graph_picks_the_path_and_the_buttons_do_too(twin):
     settle(page)
     page.locator("[data-click=W3]").click()
     assert state()["path"] == 1
-    page.get_by_role("button", name="Step").locator("visible=true").press("Enter")
+    page.get_by_role("button", name="one step on").locator("visible=true").press("Enter")
     assert state()["path"] == 2
 
 

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrow, FancyArrowPatch
 
@@ -158,3 +159,14 @@ def test_a_shrinking_matrix_leaves_the_unit_circle_in_view():
 def test_circle_images_refuses(matrix, powers, error, message):
     with pytest.raises(error, match=message):
         figures.circle_images(matrix, powers)
+
+
+def test_a_surface_is_one_color_the_fuller_the_higher():
+    _, ax = figures.canvas(1, 1)
+    z = np.array([[0.0, 0.1, 0.2], [0.3, 0.42, 9.0]])
+    figures.surface(ax, z, (2, 3, -1, 0), top=0.42)
+    image = ax.images[0].get_array()
+    assert np.allclose(image[..., :3], to_rgb(figures.ERROR))
+    assert np.allclose(image[..., 3], 0.7 * np.array([[0, 5, 10], [15, 21, 21]]) / 21)
+    assert tuple(ax.images[0].get_extent()) == (2, 3, -1, 0)
+    assert ax.images[0].origin == "lower"

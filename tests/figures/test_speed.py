@@ -160,7 +160,7 @@ def test_the_saved_measurements_can_be_drawn(draw):
 def lit(fig: Figure, *, strip: bool) -> list[list[float]]:
     """The left edges of the lit entries, by matrix or strip from the top, each a list by row."""
     boxes = [p for p in fig.axes[0].patches if isinstance(p, Rectangle)]
-    boxes = [b for b in boxes if to_hex(b.get_facecolor()) == figures.ORANGE.lower()]
+    boxes = [b for b in boxes if to_hex(b.get_facecolor()) == figures.OUTPUT]
     sizes = sorted({round(b.get_width(), 6) for b in boxes})
     wanted = [b for b in boxes if round(b.get_width(), 6) == sizes[0 if strip else 1]]
     rows = sorted({round(b.get_y(), 6) for b in wanted}, reverse=True)

@@ -28,6 +28,17 @@ def words(figure: Figure) -> list[str]:
     return [text.get_text() for ax in figure.axes for text in ax.texts]
 
 
+def fullness(ax: Axes) -> dict[tuple[int, int], float]:
+    """Return how full each square of a matrix is drawn, by row and column from the top left."""
+    assert ax.yaxis_inverted()
+    found = {}
+    for patch in ax.patches:
+        corners = patch.get_path().vertices.reshape(-1, 5, 2)
+        for x, y in np.floor(corners[:, :4].mean(axis=1)).astype(int):
+            found[int(y), int(x)] = patch.get_alpha()
+    return found
+
+
 def test_folded_has_both_drawings() -> None:
     figure = figures.folded()
     (ax,) = figure.axes
@@ -102,7 +113,7 @@ def test_cobweb_fills_stable_points(w: float, filled: bool) -> None:
     _, ax = plt.subplots()
     figures.cobweb(ax, w, 0.0, 0.5, 3, [0.0])
     (point,) = [line for line in ax.lines if line.get_marker() == "o"]
-    assert (point.get_markerfacecolor() == figures.INK) is filled
+    assert (point.get_markerfacecolor() == figures.HIDDEN) is filled
 
 
 def test_confusion_writes_the_diagonal_and_the_mistakes() -> None:
@@ -116,11 +127,20 @@ def test_confusion_writes_the_diagonal_and_the_mistakes() -> None:
 def test_digits_draws_each_image_under_its_title() -> None:
     figure = figures.digits(np.arange(45.0).reshape(5, 3, 3), list("abcde"), columns=3)
     assert [ax.get_title(loc="center") for ax in figure.axes] == [*"abcde", ""]
-    # The first row of the image is the highest.
-    drawn = figure.axes[0].collections[0].get_array().reshape(3, 3)
-    np.testing.assert_array_equal(drawn[::-1], np.arange(9.0).reshape(3, 3))
+    assert fullness(figure.axes[4]) == {
+        (row, column): round((36 + 3 * row + column) / 44, 2)
+        for row in range(3)
+        for column in range(3)
+    }
     with pytest.raises(ValueError, match="5 images and 1 titles"):
         figures.digits(np.zeros((5, 3, 3)), ["a"])
+
+
+def test_a_cell_is_as_full_as_its_value_and_zero_is_empty() -> None:
+    _, ax = plt.subplots()
+    figures.cells(ax, [[0, 0.5], [1, 0.5], [0.254, 0]], figures.HIDDEN)
+    assert fullness(ax) == {(0, 1): 0.5, (1, 0): 1, (1, 1): 0.5, (2, 0): 0.25}
+    assert len(ax.patches) == 3  # one path for each value
 
 
 def test_beliefs_prints_the_largest_of_each_row() -> None:

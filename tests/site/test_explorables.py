@@ -4,10 +4,15 @@
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from browsers import PATIENCE, drawn, nudge, serving
+from browsers import PATIENCE, arriving, drawn, follow, nudge, serving, settle
+from bs4 import BeautifulSoup
+
+pytest.importorskip("anywidget", reason="anywidget is not installed")
+from rnncourse.explorables.base import kit_script
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
@@ -31,15 +36,10 @@ def addresses():
         yield {"http": address, "file": SITE.as_uri() + "/"}
 
 
-def typeset(page):
-    """Wait until MathJax, if it is in the page, has set the equations."""
-    page.evaluate("globalThis.MathJax?.startup?.promise?.then(() => null)")
-
-
 class Figure:
     """One explorable on its page, in a window of its own."""
 
-    def __init__(self, browser, address, name, hash="", mathjax=False, clock=False, **context):
+    def __init__(self, browser, address, name, hash="", clock=False, **context):
         self.name, self.trouble, self.base = name, [], address
         context = {"viewport": {"width": 1280, "height": 900}, **context}
         self.context = browser.new_context(**context)
@@ -51,8 +51,6 @@ class Figure:
         self.page.on("console", lambda m: m.type == "error" and self.trouble.append(m.text))
         self.page.on("request", self._request)
         self.page.on("requestfailed", lambda r: self.trouble.append(f"failed: {r.url}"))
-        if not mathjax:  # it takes seconds, and most tests need no equation
-            self.page.route("**/mathjax/**", lambda route: route.fulfill(body=""))
         self.page.goto(address + PLACES[name] + hash)
         self.root = self.page.locator(f'[data-explorable="{name}"] .rnnx')
 
@@ -62,7 +60,6 @@ class Figure:
 
     def __enter__(self):
         self.root.wait_for()
-        typeset(self.page)  # until then the figure may move
         self.root.scroll_into_view_if_needed()
         self.settle()
         return self
@@ -88,7 +85,7 @@ class Figure:
     def drawn(self):
         """All that is drawn, and the numbers beside the sliders."""
         return self.root.evaluate(
-            "e => [...e.querySelectorAll('svg, output')].map(x => x.innerHTML).join()"
+            "e => [...e.querySelectorAll('svg, .value')].map(x => x.innerHTML).join()"
         )
 
     def handle(self, kind):
@@ -127,7 +124,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def figure(browser, addresses, name, way):
-    with Figure(browser, addresses[way], name, mathjax=True) as shown:
+    with Figure(browser, addresses[way], name) as shown:
         yield shown
 
 
@@ -246,24 +243,27 @@ def test_reset_and_link(figure, browser, addresses, way, name):
         assert other.state == changed
 
 
-BAD_LINKS = [
+BAD_LINKS = [  # the first one is there when the page is opened, the others come later
+    "#explore-{}?{}=%E0%A4%A",
     "#foreign",
     "#explore-{}?nonsense=1",
     "#explore-{}?{}=1e99",
     "#explore-{}?{}=x",
     "#explore-{}?__proto__=1",
     "#explore-{}?{}=constructor",
-    "#explore-{}?{}=%E0%A4%A",
     "#explore-{}?{}",
 ]
 
 
 def test_a_damaged_link_is_ignored(browser, addresses, name):
+    first, *others = BAD_LINKS
     with Figure(browser, addresses["file"], name) as fresh:
         default, key = fresh.state, next(iter(fresh.state))
-    for bad in BAD_LINKS:
-        with Figure(browser, addresses["file"], name, hash=bad.format(name, key)) as shown:
-            assert shown.state == default, bad
+        for bad in others:
+            follow(fresh.page, bad.format(name, key))
+            assert fresh.state == default, bad
+    with Figure(browser, addresses["file"], name, hash=first.format(name, key)) as shown:
+        assert shown.state == default
 
 
 def test_touch(browser, addresses, name):
@@ -297,19 +297,46 @@ def test_touch(browser, addresses, name):
             assert figure.state != before, f"handle {kind}"
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_overflows(browser, addresses, name, width):
-    window = {"viewport": {"width": width, "height": 900}}
-    with Figure(browser, addresses["file"], name, **window) as figure:
-        assert figure.page.evaluate("document.documentElement.scrollWidth") <= width
-        beyond = figure.root.evaluate(
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("page_name", PAGES)
+def test_all_fits_and_can_be_hit_and_print_has_the_pictures(browser, addresses, page_name, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(addresses["file"] + page_name)
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for root in page.locator(".rnnx").all():
+        beyond = root.evaluate(
             """e => { const box = e.getBoundingClientRect();
-            return [...e.querySelectorAll('text, button, input, output, .summary')]
+            return [...e.querySelectorAll('text, button, input, .value, .summary')]
               .filter(x => { const b = x.getBoundingClientRect();
                 return b.width && (b.left < box.left - 1 || b.right > box.right + 1); })
               .map(x => x.textContent); }"""
         )
         assert beyond == []
+        # A box to tick is hit by its label too.
+        small = root.evaluate(
+            """e => [...e.querySelectorAll('button, [type=range], label:not(.slider), [data-drag]')]
+              .map(x => [x.outerHTML.slice(0, 90), x.getBoundingClientRect()])
+              .filter(([, b]) => b.width && Math.min(b.width, b.height) < 23.9)
+              .map(([html, b]) => [html, b.width, b.height])"""
+        )
+        assert small == []
+        meeting = root.evaluate(
+            """e => [...e.querySelectorAll('svg[role=img]')].flatMap(svg => {
+              const texts = [...svg.querySelectorAll('text')]
+                .map(x => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
+              return texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+                Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5
+              ).map(([other]) => [one, other])); })"""
+        )
+        assert meeting == []
+    page.emulate_media(media="print")
+    for root in page.locator(".rnnx").all():
+        assert root.locator("svg").first.is_visible()
+        assert not root.locator(".controls").first.is_visible()
+        assert root.get_by_role("button").count() == 0
+    page.close()
 
 
 def test_reduced_motion_is_respected(browser, addresses, name):
@@ -326,26 +353,76 @@ def test_reduced_motion_is_respected(browser, addresses, name):
             assert after == before or play.nth(index).inner_text() == "Play"
 
 
-def test_print_shows_the_picture_without_the_controls(browser, addresses, name):
-    with Figure(browser, addresses["file"], name) as figure:
-        figure.page.emulate_media(media="print")
-        assert figure.root.locator("svg").first.is_visible()
-        assert not figure.root.locator(".controls").first.is_visible()
-        assert figure.root.get_by_role("button").count() == 0
-
-
-def test_without_javascript_there_is_a_picture_and_a_sentence(browser, addresses, name):
+@pytest.mark.parametrize("page_name", PAGES)
+def test_without_javascript_there_is_a_picture_and_a_sentence(browser, addresses, page_name):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(addresses["file"] + PLACES[name])
-    place = page.locator(f'[data-explorable="{name}"]')
-    picture = place.locator("img")
-    assert len(picture.get_attribute("alt")) > 40
-    box = picture.bounding_box()
-    assert box["width"] > 300
-    assert box["height"] > 100
-    assert "JavaScript" in place.inner_text()
+    page.goto(addresses["file"] + page_name)
+    names = [name for name, place in PLACES.items() if place == page_name]
+    for name in names:
+        place = page.locator(f"#explore-{name}")
+        picture = place.locator("img")
+        assert len(picture.get_attribute("alt")) > 40
+        box = picture.bounding_box()
+        assert box["width"] > 300
+        assert box["height"] > 100
+        assert "JavaScript" in place.inner_text()
     context.close()
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+def test_the_kit_is_one_file_that_pages_share(page_name):
+    page = BeautifulSoup((SITE / page_name).read_text(encoding="utf-8"), "html.parser")
+    scripts = page.find_all("script", src=re.compile(r"/explorables\.js"))
+    sheets = page.find_all("link", href=re.compile(r"/explorables\.css"))
+    assert len(scripts) == len(sheets) == 1
+    # It is there when the parser meets a figure.
+    assert not {"defer", "async", "type"} & set(scripts[0].attrs)
+    assert scripts[0].find_parent("head")
+    assert page.find_all("script", type="module") == []
+    assert kit_script() not in page.decode()
+    assert (SITE / "_static" / "explorables.js").read_text(encoding="utf-8") == kit_script()
+    names = [name for name, place in PLACES.items() if place == page_name]
+    for name in names:
+        figure = page.find(id=f"explore-{name}")
+        assert figure["data-explorable"] == name
+        assert figure.find_next_sibling().name == "script"
+        assert not re.search(r"[\s\"<>\\^`{|}\[\]]", figure.img["src"])
+    assert page.body.find_all("style") == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page_name", PAGES)
+def test_figures_answer_while_the_page_still_arrives_and_keep_their_height(
+    browser, page_name, width
+):
+    content = (SITE / page_name).read_bytes()
+    end = content.index(b"</script>", content.rindex(b"rnncourse.start(")) + len(b"</script>")
+    with arriving(SITE, page_name, end) as (address, rest):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        page.goto(address + page_name, wait_until="commit")
+        names = [name for name, place in PLACES.items() if place == page_name]
+        for name in names:
+            page.locator(f"#explore-{name} .summary").wait_for()
+        sizes = """() => [...document.querySelectorAll(".rnnx")].map((e) => {
+          const { width, height } = e.getBoundingClientRect();
+          return [width, height];
+        })"""
+        before = page.evaluate(sizes)
+        assert len(before) == len(names)
+        for name in names:
+            root = page.locator(f"#explore-{name} .rnnx")
+            state = root.evaluate("e => ({ ...e.explorable.state })")
+            nudge(root.locator("input[type=range]:visible:enabled").first)
+            assert root.evaluate("e => ({ ...e.explorable.state })") != state
+            root.get_by_role("button", name="Reset").click()
+        assert page.evaluate("document.readyState") == "loading"
+        rest.set()
+        page.wait_for_load_state()
+        settle(page)
+        assert page.evaluate(sizes) == before
+        page.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -356,7 +433,6 @@ def test_axe_finds_no_violation_in_the_content(browser, addresses, page_name, th
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
     page = context.new_page()
     page.goto(addresses["http"] + page_name)
-    typeset(page)
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.evaluate(script)
     found = page.evaluate("axe.run('article.bd-article')")

@@ -77,8 +77,10 @@ def hero(browser):
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         if clock:
-            page.clock.install()
+            page.clock.install(time="2026-01-01")
         page.goto(FRONT.as_uri())
+        if clock:  # time now stands still until the test moves it on
+            page.clock.pause_at("2026-01-02")
         return page
 
     yield show
