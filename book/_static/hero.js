@@ -26,7 +26,7 @@
   const hero = document.querySelector(".course-hero");
   if (!hero) return;
   const weights = JSON.parse(hero.dataset.weights);
-  const [start, slider, output, summary] = [".start", "input", "output", ".summary"].map((part) =>
+  const [start, slider, output, summary] = [".start", "input", ".value", ".summary"].map((part) =>
     hero.querySelector(part),
   );
   const columns = [...hero.querySelectorAll(".step")].map((step) => ({

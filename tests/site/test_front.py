@@ -160,7 +160,7 @@ def test_the_hero_is_played_with_the_keyboard_alone(hero):
     x = [1, 0, 0, 0, 0, 0]
     weights = {"W_xh": 3, "b_h": 0, "W_hy": 50, "b_y": 50}
     expected = [(written(h, 2), written(y, 0)) for h, y in run(x, W_hh=2.0, **weights)]
-    assert page.locator(".course-hero output").inner_text() == "2.0"
+    assert page.locator(".course-hero .value").inner_text() == "2.0"
     assert numbers(page) == expected
     page.wait_for_function("document.querySelector('.summary').textContent.includes('still knows')")
     page.locator(".course-hero .x").nth(3).focus()
