@@ -41,15 +41,15 @@ def write_files(app: Sphinx) -> None:
 
 
 def share(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
-    """Take the shared parts out of a page that has figures, and load them in its head."""
+    """Take the shared parts out of a page that has figures, and load the script in its head."""
     if FIGURE.search(context.get("body", "")):
         context["body"] = shared(context["body"])
         app.add_js_file("explorables.js")
-        app.add_css_file("explorables.css")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to Sphinx."""
     app.connect("builder-inited", write_files)
+    app.add_css_file("explorables.css")  # part of the site's one style sheet
     app.connect("html-page-context", share)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
