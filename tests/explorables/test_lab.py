@@ -282,7 +282,7 @@ def test_a_live_plot_follows_its_sliders_and_leaves_a_picture(lab, browser):
     page.locator(".rnncourse-live").get_by_text("ValueError: too small").wait_for()
     assert notebook.run(2).strip() == "[]"
     assert page.locator(".jp-OutputArea-output img").count() == 2  # no picture from a callback
-    notebook.save([{"text/plain", "image/png"}, WIDGET])
+    notebook.save([{"text/plain", "image/svg+xml"}, WIDGET])
     notebook.reopen()
-    page.locator(".jp-RenderedImage img:visible").wait_for()
+    page.locator(".jp-RenderedSVG img:visible").wait_for()
     page.close()
