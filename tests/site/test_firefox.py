@@ -8,8 +8,10 @@ import json
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 
 import pytest
 
@@ -70,19 +72,20 @@ class Firefox:
         return json.loads(result["result"]["value"])
 
     def wait(self, condition):
-        """Wait until a JavaScript expression is true."""
-        return self.run(
-            f"""new Promise((done, fail) => {{
-              const end = performance.now() + {PATIENCE * 1000};
-              const look = () => {{
-                const value = {condition};
-                if (value) return done(true);
-                if (performance.now() > end) return fail({json.dumps(condition)});
-                setTimeout(look, 10);
-              }};
-              look();
-            }})"""
-        )
+        """Wait until a JavaScript expression is true, also if the page gives way to another."""
+        end = monotonic() + PATIENCE
+        while monotonic() < end:
+            with suppress(AssertionError):  # between two pages there is none to ask
+                result = self.send(
+                    "script.evaluate",
+                    expression=f"Boolean({condition})",
+                    target={"context": self.window},
+                    awaitPromise=False,
+                )
+                if result.get("result", {}).get("value"):
+                    return
+            sleep(0.02)
+        pytest.fail(f"it never came: {condition}")
 
     def press(self, *keys):
         """Press keys together: press("Control", "k")."""
