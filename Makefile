@@ -23,7 +23,7 @@ PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 NBVAL := -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/book/sanitize.cfg \
          -n $(WORKERS) --dist loadfile
 
-BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*__pycache__*')
+BOOK_SOURCES := _config.yml _toc.yml $(shell find book rnncourse/explorables rnncourse/figures -type f -not -path '*/.*' -not -path '*__pycache__*')
 
 .PHONY: always help book test lint unit notebooks-test site-test lowest lowest-install lab serve torch browser stills bench \
         notebooks format lock clean distclean
