@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup
+from markupsafe import Markup
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
@@ -126,7 +126,7 @@ def add_head(app: Any, page: str, template: str, context: dict[str, Any], doctre
         context["pageurl"] = None
         kept.append('<meta name="robots" content="noindex">\n')
     else:
-        title = _plain(context.get("title") or app.config.html_title)
+        title = Markup(context.get("title") or app.config.html_title).striptags()
         kept.append(tags(title, described, app.config.html_baseurl, f"{page}.html"))
     static = context["pathto"]("_static", 1)
     kept.append(
@@ -163,11 +163,6 @@ def write_files(app: Any, error: Exception | None) -> None:
 
 def _change(path: Path, change: Callable[[str], str]) -> None:
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def _plain(title: str) -> str:
-    """Return a title without the tags and references of HTML."""
-    return BeautifulSoup(title, "html.parser").get_text()
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -6,6 +6,7 @@ cut down to the characters that they use, so that every browser draws them alike
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from html import escape, unescape
 from importlib.metadata import distribution
@@ -70,6 +71,13 @@ def visit_math_block(self: HTML5Translator, node: nodes.math_block) -> None:
 # --- the font ---------------------------------------------------------------------------------
 
 
+def characters(latex: str) -> str:
+    """Return the text of a formula; of one that cannot be set, nothing: its page has warned."""
+    with suppress(LatexError):
+        return unescape(re.sub("<[^>]+>", "", mathml(latex)))
+    return ""
+
+
 def drawn(text: str) -> set[int]:
     """Return the code points that a browser draws for a formula's text.
 
@@ -100,8 +108,7 @@ def write_font(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     documents = map(app.env.get_doctree, app.env.found_docs)
-    formulas = [formula(node) for one in documents for node in one.findall(is_math)]
-    text = unescape(re.sub("<[^>]+>", "", "".join(formulas)))
+    text = "".join(characters(n.astext()) for one in documents for n in one.findall(is_math))
     with font(drawn(text)) as small:
         small.save(app.outdir / FONT)
 

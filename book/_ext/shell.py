@@ -17,16 +17,11 @@ LEFT_OUT = {
 }
 
 
-def icon(name: str) -> str:
-    """Return a drawing that takes the size and the color of the text around it."""
-    return get_octicon(name)
-
-
 def set_up_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], tree: nodes.document | None
 ) -> None:
     """Tell the template what it asks for, and take from the page the scripts it does not need."""
-    context["icon"] = icon
+    context["icon"] = get_octicon  # drawn in the page, in the size and color of its text
     figure = re.search(r'id="(explore-\w+)"', context.get("body", ""))
     context["first_figure"] = figure and figure[1]
     context["is_notebook"] = context.get("sourcename", "").endswith(".ipynb")

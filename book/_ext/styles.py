@@ -92,7 +92,7 @@ def with_fonts(css: str, folder: Path) -> str:
 
 
 def write_sheet(app: Sphinx, exception: Exception | None) -> None:
-    """Write the site's style sheet; the sheets that it is made of go."""
+    """Write the site's style sheet, when all pages and scripts are there to be asked."""
     if exception or app.builder.format != "html":
         return
     static = app.outdir / "_static"
