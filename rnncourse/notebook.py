@@ -1,11 +1,15 @@
-"""A widget in a notebook, and what stands in its place where no kernel runs.
+"""What notebooks need: a widget with what stands for it where no kernel runs, and numbers that hold.
 
 Needs IPython, which every notebook has.
 """
 
 from typing import Any
 
+import numpy as np
 from IPython.display import display
+from numpy.typing import ArrayLike
+
+from .validation import numeric, require_number, require_shape
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -40,3 +44,40 @@ def view(widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return {}, {}
     # ipywidgets 7 displays by itself, and would repeat the text.
     return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}, {}
+
+
+@np.errstate(all="ignore")
+def steady(value: ArrayLike, shown: ArrayLike, within: float) -> ArrayLike:
+    """Return `shown` if every entry of `value` lies within `within` of it, otherwise `value`.
+
+    Two processors round differently, and training repeats each difference thousands of times. A
+    notebook prints the number that one of them found, and every other confirms it:
+
+    >>> accuracy = 0.9711
+    >>> print(steady(accuracy, 0.973, within=0.01))
+    0.973
+
+    What has really changed, another seed or another setting, shows its own number.
+
+    Parameters
+    ----------
+    value : number or array of any shape
+        What was computed here. NaN and infinity are allowed, and are near nothing.
+    shown : number or array of the same shape
+        What the page shows.
+    within : float, at least 0
+        How far the two may lie apart, in the units of `value`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `value` or `shown` are no real numbers or differ in shape; `within` is below 0.
+    """
+    mine, saved = (
+        numeric("value", value, "iuf", "real numbers"),
+        numeric("shown", shown, "iuf", "real numbers"),
+    )
+    require_shape("shown", saved, mine.shape)
+    if require_number("within", within, "a number from 0") < 0:
+        raise ValueError(f"within is {within!r}, expected a number from 0")
+    return shown if np.all(np.abs(np.subtract(mine, saved, dtype=float)) <= within) else value
