@@ -23,6 +23,7 @@ PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 NBVAL := -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/book/sanitize.cfg \
          -n $(WORKERS) --dist loadfile
 
+NOTEBOOKS = $(shell find book -name "*.ipynb" -not -path "*/.*" | sort)
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book rnncourse/explorables rnncourse/figures -type f -not -path '*/.*' -not -path '*__pycache__*')
 
 .PHONY: always help book test lint unit notebooks-test site-test lowest lowest-install lab serve torch browser stills bench \
@@ -164,7 +165,7 @@ lowest: $(LOWEST)/.installed
 
 notebooks: $(VENV)/.installed
 	@$(BIN)/ruff format --quiet book
-	@$(BIN)/python tests/book/notebooks.py book/*.ipynb
+	@$(BIN)/python tests/book/notebooks.py $(NOTEBOOKS)
 
 # The pictures that stand in for the interactive figures where JavaScript is off.
 stills: $(VENV)/.browser

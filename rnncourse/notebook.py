@@ -1,4 +1,4 @@
-"""What notebooks need: a widget with what stands for it where no kernel runs, and numbers that hold.
+"""For notebooks: a widget, with what stands for it where no kernel runs; numbers that hold.
 
 Needs IPython, which every notebook has.
 """

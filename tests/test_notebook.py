@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("IPython", reason="IPython is not installed")
-from rnncourse.notebook import steady  # noqa: E402
+from rnncourse.notebook import steady
 
 
 def test_a_number_within_the_bound_is_shown_as_saved():

@@ -8,6 +8,14 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
+# What is closed, in MyST-NB's word and in a reader's.
+NAMES = {
+    "source": "code",
+    "content": "code and what it shows",
+    "output": "what it shows",
+    "outputs": "what it shows",
+}
+
 
 def visit_admonition(self: HTML5Translator, node: nodes.admonition) -> None:
     """Write a box; one of the class "dropdown" folds, and its title opens it."""
@@ -32,10 +40,8 @@ def depart_admonition(self: HTML5Translator, node: nodes.admonition) -> None:
 def visit_cell(self: HTML5Translator, node: HideCodeCellNode) -> None:
     """Write a cell of code that folds; what opens it is also its name for those who listen."""
     self.body.append(self.starttag(node, "details", CLASS="admonition hide"))
-    self.body.append('<summary class="admonition-title">')
-    for name, text in (("collapsed", node["prompt_show"]), ("expanded", node["prompt_hide"])):
-        self.body.append(f'<span class="{name}">{escape(text)}</span>')
-    self.body.append("</summary>\n")
+    name = NAMES.get(node["prompt_show"], node["prompt_show"])
+    self.body.append(f'<summary class="admonition-title">{escape(name)}</summary>\n')
 
 
 def depart_cell(self: HTML5Translator, node: HideCodeCellNode) -> None:

@@ -1,7 +1,7 @@
 """Run the course's notebooks, save them clean, and say what is wrong with one.
 
-python tests/book/notebooks.py book/*.ipynb            run each in place and save it clean
-python tests/book/notebooks.py --check book/*.ipynb    only say what is wrong
+python tests/book/notebooks.py book/speed.ipynb            run each in place and save it clean
+python tests/book/notebooks.py --check book/speed.ipynb    only say what is wrong
 """
 
 from __future__ import annotations

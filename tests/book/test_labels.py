@@ -16,8 +16,8 @@ LABEL = re.compile(r"\beq-[a-z0-9]+(?:-[a-z0-9]+)*")
 
 def labels_of_the_book():
     """Return the label of every labelled display equation, as often as it is given."""
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("*.md")]
-    for path in (ROOT / "book").glob("*.ipynb"):
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "book").rglob("*.md")]
+    for path in (ROOT / "book").rglob("*.ipynb"):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         texts += ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
     found = (re.findall(r"^\$\$ \((eq-[\w-]+)\)", text, re.MULTILINE) for text in texts)

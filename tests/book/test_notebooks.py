@@ -8,14 +8,16 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from notebooks import METADATA, WIDGET, clean, main, problems, run
 
 BOOK = Path(__file__).parents[2] / "book"
-NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+NOTEBOOKS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 
 
 def test_there_are_notebooks():
     assert NOTEBOOKS, f"no notebook in {BOOK}"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda path: path.relative_to(BOOK).with_suffix("").as_posix()
+)
 def test_notebook_is_run_complete_and_clean(path):
     found = problems(nbformat.read(path, as_version=4))
     assert not found, "\n".join([f"{path.name} (`make notebooks` runs and cleans it):", *found])

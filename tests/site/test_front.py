@@ -24,7 +24,7 @@ import drawings  # noqa: E402
 import head  # noqa: E402
 
 FRONT = SITE / "book" / "index.html"
-PAGES = sorted((SITE / "book").glob("*.html"))
+PAGES = sorted(p for p in (SITE / "book").rglob("*.html") if "bd-article" in p.read_text("utf-8"))
 ADDRESS = "https://example.org/rnn/"
 SCREEN = {"viewport": {"width": 390, "height": 844}}
 

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 SITE = Path(__file__).parents[2] / "_build" / "html"
-PAGES = sorted((SITE / "book").glob("*.html"))
+PAGES = sorted((SITE / "book").rglob("*.html"))
 
 
 @pytest.fixture(scope="module")
