@@ -22,7 +22,6 @@ from browsers import drawn, launch, serving  # noqa: E402
 from stills import CLASSES  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
-PAGES = ("1-structure", "2-backpropagation", "3-gradients", "4-lstm")
 SLOWED = 4
 # How long each key press took until the next paint; the browser counts in steps of 8 ms.
 WATCH = """() => {
@@ -47,12 +46,17 @@ UPDATE = """() => {
 }"""
 
 
+def place(name: str) -> str:
+    """Return the page of the built book that has the figure."""
+    pages = (path for path in SITE.rglob("*.html") if "_static" not in path.parts)
+    mark = f'id="explore-{name}"'
+    return next(p for p in pages if mark in p.read_text("utf-8")).relative_to(SITE).as_posix()
+
+
 def steps(browser, address: str, name: str) -> list[float]:
     """Return for each slider of a figure in the built book how long a step takes, in ms."""
-    texts = {n: (SITE / "book" / f"{n}.html").read_text(encoding="utf-8") for n in PAGES}
-    chapter = next(n for n, text in texts.items() if f'id="explore-{name}"' in text)
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(f"{address}book/{chapter}.html#explore-{name}")
+    page.goto(f"{address}{place(name)}#explore-{name}")
     page.wait_for_load_state("networkidle")
     client = page.context.new_cdp_session(page)
     client.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
@@ -95,9 +99,8 @@ def main() -> int:
                 f"{cls.name:<12} {script:>7,} {said:>6,} {len(twin.encode()):>7,}"
                 f"  {times[len(times) // 2]:>6.1f}  {times[-1]:>6.1f}"
             )
-        for name in PAGES:
-            size = (SITE / "book" / f"{name}.html").stat().st_size
-            print(f"{name}: {size / 1e3:,.0f} kB of HTML")
+        for name in sorted({place(cls.name) for cls in CLASSES}):
+            print(f"{name}: {(SITE / name).stat().st_size / 1e3:,.0f} kB of HTML")
         print("\nA step of a slider, slowed four times: median and slowest slider, ms")
         with serving(SITE) as address:
             for cls in CLASSES:

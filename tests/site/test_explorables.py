@@ -16,14 +16,14 @@ from rnncourse.explorables.base import kit_script
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 PLACES = {
-    "unroll": "book/1-structure.html",
-    "unit": "book/1-structure.html",
-    "paths": "book/2-backpropagation.html",
-    "lag": "book/3-gradients.html",
-    "cliff": "book/3-gradients.html",
-    "gates": "book/4-lstm.html",
-    "carousel": "book/4-lstm.html",
-    "activations": "book/4-lstm.html",
+    "unroll": "book/1-structure/any-length.html",
+    "unit": "book/1-structure/one-unit.html",
+    "paths": "book/2-backpropagation/paths.html",
+    "lag": "book/3-gradients/foretell.html",
+    "cliff": "book/3-gradients/cliff.html",
+    "gates": "book/4-lstm/cell.html",
+    "carousel": "book/4-lstm/forget-bias.html",
+    "activations": "book/4-lstm/watched.html",
 }
 PAGES = sorted(set(PLACES.values()))
 

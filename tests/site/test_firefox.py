@@ -17,7 +17,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
-CHAPTERS = ["1-structure", "2-backpropagation", "3-gradients", "4-lstm"]
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in (SITE / "book").glob("*-*/*.html")
+    if "data-explorable" in path.read_text(encoding="utf-8")
+)
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 PATIENCE = 40  # seconds; only a test that fails waits so long
 KEYS = {"Control": "\ue009", "Enter": "\ue007", "ArrowLeft": "\ue012", "ArrowRight": "\ue014"}
@@ -131,9 +135,13 @@ FORMULAS = (
 )
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_works(firefox, name):
-    firefox.open((SITE / "book" / f"{name}.html").as_uri())
+def test_there_are_pages_with_figures():
+    assert len(PAGES) >= 6
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_with_figures_works(firefox, name):
+    firefox.open((SITE / name).as_uri())
     figures = firefox.run("document.querySelectorAll('[data-explorable]').length")
     assert figures >= 1
     for n in range(figures):
@@ -141,7 +149,7 @@ def test_a_chapter_works(firefox, name):
         firefox.run(f"window.shown = {SHOWN % n}")
         firefox.press(firefox.run(f"({FOCUS})({SLIDER % n})"))
         firefox.wait(f"window.shown !== {SHOWN % n}")
-    assert firefox.run(f"{FORMULAS}.length") > 20
+    assert firefox.run(f"{FORMULAS}.length") > 10
     assert (
         firefox.run(f"{FORMULAS}.filter((one) => !one.getBoundingClientRect().width).length") == 0
     )

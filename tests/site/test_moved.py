@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 
 SITE = Path(__file__).parents[2] / "_build" / "html"
 CHAPTERS = ["1-structure", "2-backpropagation", "3-gradients", "4-lstm"]
-# The anchors of the four whole chapters: sections, equations, figures. A chapter and an anchor a line.
+# What the four whole chapters had: sections, equations, figures. A chapter and an anchor a line.
 ANCHORS = (Path(__file__).parent / "anchors.txt").read_text(encoding="utf-8").splitlines()
 
 

@@ -105,7 +105,7 @@ def test_code_can_be_copied_and_the_button_says_so(show):
 
 
 def test_only_what_scrolls_is_a_stop_and_has_a_name(show):
-    page = show("book/2-backpropagation.html")
+    page = show("book/2-backpropagation/bptt.html")
     box = page.locator("#equation-eq-bptt-sums > .formula")
     page.wait_for_function("document.querySelector('article pre[tabindex]')")  # it has looked
     assert not box.get_attribute("tabindex")
@@ -118,7 +118,7 @@ def test_only_what_scrolls_is_a_stop_and_has_a_name(show):
 
 
 def test_paper_is_light_and_whole(show):
-    page = show("book/3-gradients.html", color_scheme="dark")
+    page = show("book/3-gradients/cliff.html", color_scheme="dark")
     folded = page.locator("article details:not([open])").count()
     assert folded > 5
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -135,7 +135,7 @@ def test_paper_is_light_and_whole(show):
 
 
 def test_the_first_figure_is_near_for_the_keyboard(show):
-    page = show("book/1-structure.html")
+    page = show("book/1-structure/any-length.html")
     page.locator("[data-explorable] .rnnx").first.wait_for()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
