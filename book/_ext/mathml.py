@@ -37,7 +37,9 @@ def mathml(latex: str, display: bool = False) -> str:
     math_core.LatexError
         `latex` has an error, or a command that cannot be converted.
     """
-    return converter.convert_with_local_state(latex, displaystyle=display)
+    found = converter.convert_with_local_state(latex, displaystyle=display)
+    # Firefox takes the product ⊙ for an operator that grows, like a sum, in a displayed formula.
+    return str(found).replace("<mo>⊙</mo>", '<mo largeop="false">⊙</mo>')
 
 
 def formula(node: nodes.math | nodes.math_block) -> str:

@@ -41,7 +41,7 @@ def faults(browser, name, width, theme, style=""):
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto((SITE / name).as_uri())
-    page.add_style_tag(content=style)
+    page.add_style_tag(content=style or ":root {}")
     page.evaluate((Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     page.wait_for_function("!document.querySelector('[data-explorable]:not(:has(.summary))')")
     # What scrolls sideways is found when the page is idle.
@@ -64,14 +64,7 @@ def test_axe_finds_nothing(browser, name, width, theme):
     assert found == [], json.dumps(found, indent=1, ensure_ascii=False)
 
 
-@pytest.mark.parametrize(
-    ("style", "fault"),
-    [
-        (".highlight .kn { color: #aaa !important }", "color-contrast"),
-        ("article span { color: #aaa !important }", "color-contrast"),
-        ("article a { display: inline-block; height: 9px; overflow: hidden }", "target-size"),
-    ],
-)
-def test_a_fault_is_found_where_much_is_alike(browser, style, fault):
-    found = faults(browser, "book/using.html", 390, "light", style)
-    assert any(text.startswith(fault) for text in found)
+@pytest.mark.parametrize("few", [".highlight .kn", "article span"])
+def test_a_fault_is_found_where_much_is_alike(browser, few):
+    found = faults(browser, "book/using.html", 390, "light", f"{few} {{ color: #aaa !important }}")
+    assert any(text.startswith("color-contrast") for text in found)
