@@ -1,4 +1,4 @@
-"""Which network forecasts sunspots best? The search for the sizes that chapter 2 uses.
+"""Which network forecasts sunspots best? The search for the sizes that page 2.4 uses.
 
 An RNN with 4 to 24 units learns to say next year's number from the years up to now, trained by
 truncated backpropagation on 1700 to 1884 and judged on 1885 to 1920. The predictions of three
@@ -170,7 +170,7 @@ EXPERIMENT = Experiment(
     _trial,
     {"hidden_size": SIZES, "chunk": CHUNKS, "passes": PASSES},
     SEEDS,
-    source="chapter 2, A real sequence: sunspots; the split follows Weigend, Huberman and "
+    source="page 2.4, Three centuries of sunspots; the split follows Weigend, Huberman and "
     "Rumelhart (1990)",
     stop="50, 100 or 200 passes over the years 1700 to 1884",
     table=lambda trials: table(_runs(trials)),

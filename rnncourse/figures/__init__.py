@@ -5,7 +5,7 @@ Needs matplotlib (``pip install rnncourse[plot]``).
 
 from .gates import cell_paths, conveyor, lstm_cell
 from .gradients import circle_images, gradient_chain, surface
-from .paths import chain_rule, kept_paths
+from .paths import chain_rule, kept_paths, sweep
 from .speed import ladder, layouts, ratios
 from .structure import (
     ARRANGEMENTS,
@@ -80,6 +80,7 @@ __all__ = [
     "node",
     "ratios",
     "surface",
+    "sweep",
     "unrolled",
     "use_style",
 ]

@@ -79,7 +79,36 @@ def _link(ax: Axes, start: Point, end: Point, label: str, lit: bool) -> None:
     ax.text(*middle, label, color=ERROR, ha="center", va="center", fontsize=14, zorder=5)
 
 
-def kept_paths(steps: int, cuts: Mapping[str, tuple[int, int]]) -> Figure:
+def sweep() -> Figure:
+    """Draw the recursion on three unrolled steps: what each state gets, and where it passes it on.
+
+    The arrows run backward, as the sweep does; each carries what goes along it (eq-delta-h), and
+    those that go down the step's term of the gradient (eq-bptt-sums).
+    """
+    t = ["n", "n+1", "n+2"]
+    X, TOP, MIDDLE, FOOT = (1.7, 4.1, 6.5), 4.6, 2.1, 0.5
+    fig, ax = canvas(7.9, 5.1)
+    _link(ax, (0.35, MIDDLE), (X[0], MIDDLE), "", False)
+    ax.text(0.32, MIDDLE, "$h_{n-1}$", ha="center", va="center", fontsize=13, color=QUIET)
+    before = ["n-1", *t]
+    for s, x in enumerate(X):
+        _link(ax, (x, MIDDLE), (x, TOP), rf"$W_{{hy}}^\top\delta^y_{{{t[s]}}}$", True)
+        _link(ax, (x, FOOT), (x, MIDDLE), rf"$\delta^a_{{{t[s]}}}h_{{{before[s]}}}^\top$", True)
+        if s:
+            ax.plot([X[s - 1] + 0.45, x - 0.45], [FOOT] * 2, color=QUIET, linewidth=1, ls=":")
+            label = rf"$W_{{hh}}^\top\delta^a_{{{t[s]}}}$"
+            _link(ax, (X[s - 1], MIDDLE), (x, MIDDLE), label, True)
+        node(ax, (x, TOP), f"$E_{{{t[s]}}}$", ERROR, 0.4)
+        node(ax, (x, MIDDLE), rf"$\delta^h_{{{t[s]}}}$", HIDDEN, 0.42)
+        node(ax, (x, FOOT), "$W_{hh}$", ERROR, 0.4)
+    return fig
+
+
+def kept_paths(
+    steps: int,
+    cuts: Mapping[str, tuple[int, int]],
+    carried: Mapping[tuple[int, int], float] | None = None,
+) -> Figure:
     """Draw which paths truncated backpropagation keeps, one panel for each way to cut.
 
     A row is an error step m, a column a use step k, and a dot is the path from E_m to the use at
@@ -91,11 +120,13 @@ def kept_paths(steps: int, cuts: Mapping[str, tuple[int, int]]) -> Figure:
         Length T of the sequence.
     cuts : mapping from a panel's title to (every, back)
         As for `rnncourse.gradients.bptt.truncated_bptt`.
+    carried : mapping from (m, k) to a number from 0, optional
+        What each path carries: the area of its dot. All dots are alike if left out.
 
     Raises
     ------
     ValueError
-        No cut, or `back` smaller than `every`.
+        No cut, a path without a number in `carried`, or `back` smaller than `every`.
     """
     require_size("steps", steps)
     if not cuts:
@@ -103,17 +134,27 @@ def kept_paths(steps: int, cuts: Mapping[str, tuple[int, int]]) -> Figure:
     for title, (every, back) in cuts.items():
         if require_size("back", back) < require_size("every", every):
             raise ValueError(f"{title!r} has back = {back}, expected at least every = {every}")
-    fig, axes = plt.subplots(1, len(cuts), figsize=(WIDTH, 2.3), squeeze=False)
     pairs = [(m, k) for m in range(1, steps + 1) for k in range(1, m + 1)]
+    if carried is not None and (missing := [pair for pair in pairs if pair not in carried]):
+        raise ValueError(f"carried lacks {missing[0]}, expected every path (m, k)")
+    height = 2.3 if len(cuts) > 1 else 3.8
+    fig, axes = plt.subplots(1, len(cuts), figsize=(WIDTH, height), squeeze=False)
     for ax, (title, (every, back)) in zip(axes[0], cuts.items(), strict=True):
         # The errors of a block of `every` steps go back together, from the block's end.
         kept = [(m, k) for m, k in pairs if k > -(-m // every) * every - back]
         lost = [pair for pair in pairs if pair not in kept]
-        for dots, fill, size in ((kept, HIDDEN, 26), (lost, "none", 16)):
+        for dots, fill, size in ((kept, HIDDEN, 26.0), (lost, "none", 16.0)):
             if dots:
                 ms, ks = zip(*dots, strict=True)
-                ax.scatter(ks, ms, s=size, facecolors=fill, edgecolors=HIDDEN, linewidths=0.8)
+                areas = [size] * len(dots) if carried is None else _areas(dots, carried)
+                ax.scatter(ks, ms, s=areas, facecolors=fill, edgecolors=HIDDEN, linewidths=0.8)
         ax.set(aspect="equal", xlabel="use step $k$", xticks=[1, steps], yticks=[1, steps])
         ax.set_title(f"{title}\n{len(kept)} of {len(pairs)} paths", fontsize=11)
     axes[0][0].set_ylabel("error step $m$")
     return fig
+
+
+def _areas(dots: list[tuple[int, int]], carried: Mapping[tuple[int, int], float]) -> list[float]:
+    """Return the areas of the dots, the largest of all paths 90 square points."""
+    largest = max(carried.values()) or 1.0
+    return [90 * carried[dot] / largest for dot in dots]
