@@ -39,7 +39,7 @@ def mathml(latex: str, display: bool = False) -> str:
     """
     found = converter.convert_with_local_state(latex, displaystyle=display)
     # Firefox takes the product ⊙ for an operator that grows, like a sum, in a displayed formula.
-    return str(found).replace("<mo>⊙</mo>", '<mo largeop="false">⊙</mo>')
+    return str(found).replace(">⊙<", ' largeop="false">⊙<')
 
 
 def formula(node: nodes.math | nodes.math_block) -> str:
