@@ -17,6 +17,7 @@ from .structure import (
     confusion,
     digits,
     folded,
+    lamp,
     loop,
     unrolled,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "gradient_chain",
     "kept_paths",
     "ladder",
+    "lamp",
     "layouts",
     "loop",
     "lstm_cell",

@@ -1,4 +1,4 @@
-"""The drawings of chapter 1: networks folded and unrolled, maps of one unit, digits read."""
+"""The drawings of chapter 1: a lamp, networks folded and unrolled, one unit, digits read."""
 
 import math
 from collections.abc import Sequence
@@ -25,6 +25,46 @@ from .style import (
     cells,
     node,
 )
+
+
+def lamp(
+    presses: NDArray[np.int_],
+    on: NDArray[np.int_],
+    said: NDArray[np.floating] | None = None,
+    *,
+    first: int = 1,
+    window: int = 0,
+) -> Figure:
+    """Draw an evening (T,): when the lamp was on, a stroke for each press, and what a network said.
+
+    Steps are numbered from `first`. The last `window` steps are shaded. An output that is `said` is
+    above 0 where the network takes the lamp to be on.
+    """
+    T = len(presses)
+    if len(on) != T or (said is not None and len(said) != T):
+        raise ValueError(f"on and said need {T} steps, as many as presses")
+    rows = 2 if said is None else 3
+    fig, axes = plt.subplots(
+        rows, 1, sharex=True, figsize=(WIDTH, 0.75 * rows + 0.6), height_ratios=(1, 0.6, 1)[:rows]
+    )
+    steps = np.arange(first, first + T)
+    axes[0].stairs(on, np.arange(first, first + T + 1) - 0.5, fill=True, color=OUTPUT, alpha=0.35)
+    axes[0].stairs(on, np.arange(first, first + T + 1) - 0.5, color=OUTPUT, baseline=None)
+    axes[0].set(title="lamp", ylim=(-0.1, 1.1), yticks=(0, 1), yticklabels=("off", "on"))
+    axes[1].vlines(steps[presses == 1], 0, 1, color=INPUT, linewidth=2)
+    axes[1].set(title="presses", ylim=(0, 1.05), yticks=())
+    axes[1].spines["left"].set_visible(False)
+    if said is not None:
+        axes[2].axhline(0, color=QUIET, linewidth=1, linestyle=":")
+        axes[2].plot(steps, said, "o", color=OUTPUT, markersize=4)
+        axes[2].set(title="output $y_t$", ylim=(-1.4, 1.4), yticks=(-1, 0, 1))
+    for ax in axes:
+        ax.set(xlim=(first - 1, first + T))
+        if window:
+            end = first + T - 0.5
+            ax.axvspan(end - window, end, facecolor=QUIET, alpha=0.16, linewidth=0)
+    axes[-1].set(xlabel="step $t$")
+    return fig
 
 
 def loop(ax: Axes, at: Point, text: str = "", color: str = INK, *, angle: float = 0.0) -> None:

@@ -39,6 +39,29 @@ def fullness(ax: Axes) -> dict[tuple[int, int], float]:
     return found
 
 
+def test_lamp_draws_each_press_and_shades_the_window() -> None:
+    presses, on = np.array([1, 0, 0, 1, 1]), np.array([1, 1, 1, 0, 1])
+    figure = figures.lamp(presses, on, first=61, window=2)
+    above, below = figure.axes
+    assert [stairs.get_data().values.tolist() for stairs in above.patches[:2]] == [on.tolist()] * 2
+    (strokes,) = below.collections
+    assert [line[0, 0] for line in strokes.get_segments()] == [61, 64, 65]
+    for ax in figure.axes:
+        corners = ax.patches[-1].get_extents().transformed(ax.transData.inverted())
+        np.testing.assert_allclose(corners.intervalx, (63.5, 65.5))
+
+
+def test_lamp_draws_what_was_said() -> None:
+    said = np.array([0.9, -1.1])
+    figure = figures.lamp(np.array([1, 1]), np.array([1, 0]), said)
+    assert len(figure.axes) == 3
+    np.testing.assert_array_equal(figure.axes[2].lines[-1].get_xydata(), [[1, 0.9], [2, -1.1]])
+    with pytest.raises(ValueError, match="need 3 steps"):
+        figures.lamp(np.zeros(3, int), np.zeros(3, int), said)
+    with pytest.raises(ValueError, match="need 3 steps"):
+        figures.lamp(np.zeros(3, int), np.zeros(2, int))
+
+
 def test_folded_has_both_drawings() -> None:
     figure = figures.folded()
     (ax,) = figure.axes
