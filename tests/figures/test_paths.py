@@ -95,6 +95,40 @@ def test_kept_paths_are_those_that_truncated_bptt_keeps(every, back):
     assert f"{len(reached)} of 45 paths" in ax.get_title(loc="left")
 
 
+def test_a_dot_is_as_large_as_what_its_path_carries():
+    carried = {(m, k): 0.5 ** (m - k) for m in range(1, 4) for k in range(1, m + 1)}
+    ax = figures.kept_paths(3, {"cut": (1, 2)}, carried).axes[0]
+    areas = {
+        (int(m), int(k)): size
+        for dots in ax.collections
+        for (k, m), size in zip(dots.get_offsets(), dots.get_sizes(), strict=True)
+    }
+    assert areas.keys() == carried.keys()
+    assert all(areas[path] == pytest.approx(areas[1, 1] * carried[path]) for path in carried)
+
+
+def test_paths_that_carry_nothing_have_no_area():
+    ax = figures.kept_paths(1, {"cut": (1, 1)}, {(1, 1): 0.0}).axes[0]
+    assert ax.collections[0].get_sizes().tolist() == [0]
+
+
+def test_a_path_without_a_number_is_named():
+    with pytest.raises(ValueError, match=r"carried lacks \(2, 1\), expected every path"):
+        figures.kept_paths(2, {"cut": (1, 1)}, {(1, 1): 1.0, (2, 2): 1.0})
+
+
+def test_the_sweep_passes_a_signal_along_every_arrow():
+    fig = figures.sweep()
+    assert len(lit_arrows(fig)) == 3 + 2 + 3
+    for arrow in lit_arrows(fig):
+        (x0, y0), (x1, y1) = arrow._posA_posB
+        assert (x1, y1) < (x0, y0) or (x1 == x0 and y1 < y0)
+    said = [t.get_text() for t in fig.axes[0].texts]
+    for sign, count in ((r"W_{hy}^\top\delta^y", 3), (r"W_{hh}^\top\delta^a", 2), (r"\delta^h", 3)):
+        assert sum(text.startswith(f"${sign}") for text in said) == count
+    assert r"$\delta^a_{n+1}h_{n}^\top$" in said
+
+
 @pytest.mark.parametrize(
     ("steps", "cuts", "message"),
     [
