@@ -4,7 +4,7 @@ Needs matplotlib (``pip install rnncourse[plot]``).
 """
 
 from .gates import cell_paths, conveyor, lstm_cell
-from .gradients import circle_images, gradient_chain, surface
+from .gradients import circle_images, ellipses, gradient_chain, surface
 from .paths import chain_rule, kept_paths, sweep
 from .speed import ladder, layouts, ratios
 from .structure import (
@@ -71,6 +71,7 @@ __all__ = [
     "confusion",
     "conveyor",
     "digits",
+    "ellipses",
     "folded",
     "gradient_chain",
     "kept_paths",

@@ -1,4 +1,4 @@
-"""The drawings of chapter 3: what is left of a gradient, and what a matrix does to a circle."""
+"""The drawings of chapter 3: what is left of a gradient, and what matrices do to a circle."""
 
 from collections.abc import Mapping, Sequence
 
@@ -104,23 +104,58 @@ def circle_images(W: ArrayLike, powers: Sequence[int]) -> Figure:
         matrices = [np.linalg.matrix_power(W, require_size("powers", k, 0)) for k in powers]
     for k, M in zip(powers, matrices, strict=True):
         require_finite(f"W to the power {k}", M)
+    return _panels([f"$n = {k}$" for k in powers], matrices, axes=False)
+
+
+def ellipses(matrices: Mapping[str, ArrayLike], *, axes: bool = False) -> Figure:
+    """Draw the unit circle and its image under each of some 2 × 2 matrices, on one scale.
+
+    The longest reach of an image from the origin is the norm of its matrix, printed above it.
+
+    Parameters
+    ----------
+    matrices : mapping from a panel's title to (2, 2) real numbers, at least one
+        From top to bottom.
+    axes : bool
+        Draw the half-axes of each image, and print their lengths, the singular values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No matrix, one of another shape, NaN or infinity.
+    """
+    if not matrices:
+        raise ValueError("matrices is empty, expected at least one matrix")
+    each = [real_array(title, M, (2, 2), np.float64) for title, M in matrices.items()]
+    return _panels(list(matrices), each, axes=axes)
+
+
+def _panels(titles: list[str], matrices: list[np.ndarray], *, axes: bool) -> Figure:
     angles = np.linspace(0, 2 * np.pi, 181)
     circle = np.array([np.cos(angles), np.sin(angles)])
     images = [M @ circle for M in matrices]
     reach_x, reach_y = 1.08 * np.abs([circle, *images]).max(axis=(0, 2))
-    height = max(0.3, 4.3 * reach_y / reach_x)  # of a panel, in inches
-    fig, axes = plt.subplots(
-        len(powers),
+    # Of a panel, in inches; beside the panel there is room, so a square one need not fill it.
+    height = max(0.3, min(4.3 * reach_y / reach_x, 3.0 if len(matrices) == 1 else 1.3))
+    fig, panels = plt.subplots(
+        len(matrices),
         1,
-        figsize=(WIDTH, (height + 0.28) * len(powers) + 0.3),
+        figsize=(WIDTH, (height + 0.28) * len(matrices) + 0.3),
         squeeze=False,
         sharex=True,
     )
-    for ax, k, M, image in zip(axes[:, 0], powers, matrices, images, strict=True):
+    for ax, title, M, image in zip(panels[:, 0], titles, matrices, images, strict=True):
         ax.plot(*circle, "--", color=QUIET, linewidth=1)
         ax.fill(*image, facecolor=HIDDEN + "33", edgecolor=HIDDEN, linewidth=1.6)
         ax.set(aspect="equal", xlim=(-reach_x, reach_x), ylim=(-reach_y, reach_y), yticks=[0])
-        ax.set_title(f"$n = {k}$:  reaches {np.linalg.norm(M, 2):.3g}")
+        ax.set_title(f"{title}:  reaches {np.linalg.norm(M, 2):.3g}")
+        if axes:
+            U, sizes, _ = np.linalg.svd(M)
+            for direction, size in zip(U.T, sizes, strict=True):
+                # Upward, so that a picture does not depend on the sign that the library chose.
+                x, y = size * direction * (1 if direction[1] > 0 else -1)
+                ax.plot((0, x), (0, y), color=ERROR, linewidth=2)
+                ax.text(0.6 * x + 0.05, 0.6 * y - 0.02, f"{size:.2f}", va="top", color=ERROR)
     return fig
 
 

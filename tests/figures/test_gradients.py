@@ -161,6 +161,36 @@ def test_circle_images_refuses(matrix, powers, error, message):
         figures.circle_images(matrix, powers)
 
 
+def test_ellipses_are_the_images_and_show_their_half_axes():
+    some = {"first": [[0.8, -0.3], [0.4, 0.6]], "second": [[0.0, 2.0], [1.0, 0.0]]}
+    fig = figures.ellipses(some, axes=True)
+    for ax, (title, M), corners in zip(fig.axes, some.items(), images(fig), strict=True):
+        sizes = jacobians.singular_values(M)
+        assert np.allclose(np.hypot(*(np.linalg.inv(M) @ corners.T)), 1)
+        assert ax.get_title(loc="left") == f"{title}:  reaches {sizes[0]:.3g}"
+        ends = [line.get_xydata()[-1] for line in ax.lines[1:]]  # the first line is the circle
+        assert np.allclose([np.hypot(*end) for end in ends], sizes)
+        assert np.allclose(ends[0] @ ends[1], 0)
+        assert [t.get_text() for t in ax.texts] == [f"{size:.2f}" for size in sizes]
+
+
+def test_ellipses_without_half_axes_show_the_circle_alone():
+    assert len(figures.ellipses({"a": np.eye(2)}).axes[0].lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("matrices", "message"),
+    [
+        ({}, "matrices is empty, expected at least one matrix"),
+        ({"a": np.eye(3)}, r"a has shape \(3, 3\), expected \(2, 2\)"),
+        ({"a": [[1, np.nan], [0, 1]]}, "a contains NaN or infinity"),
+    ],
+)
+def test_ellipses_refuses(matrices, message):
+    with pytest.raises(ValueError, match=message):
+        figures.ellipses(matrices)
+
+
 def test_a_surface_is_one_color_the_fuller_the_higher():
     _, ax = figures.canvas(1, 1)
     z = np.array([[0.0, 0.1, 0.2], [0.3, 0.42, 9.0]])
