@@ -145,17 +145,20 @@ def cell_paths(which: str = "all") -> Figure:
 
     Parameters
     ----------
-    which : "all", "direct" or "indirect"
-        What is lit: every edge, the path along the memory cell alone, or the ways around it,
-        through the hidden state and the gates.
+    which : "all", "direct", "indirect" or "held"
+        What is lit: every edge; the path along the memory cell alone; the ways around it, through
+        the hidden state and the gates; or the two ways from the newest memory to the oldest when
+        the oldest hidden state is held fixed, the direct one in the color of the memory.
 
     Raises
     ------
     ValueError
         Another value of `which`.
     """
-    require_choice("which", which, ("all", "direct", "indirect"))
-    direct, around = which != "indirect", which != "direct"
+    require_choice("which", which, ("all", "direct", "indirect", "held"))
+    held = which == "held"
+    belt = {"indirect": None, "held": CELL}.get(which, ERROR)
+    around = None if which == "direct" else ERROR
     fig, ax = canvas(7.9, 4.5)
     top, middle, foot = 3.75, 2.15, 0.6
     c = [(x, top) for x in (0.6, 3.95, 7.3)]
@@ -163,18 +166,23 @@ def cell_paths(which: str = "all") -> Figure:
     a = [(x, middle) for x in (2.25, 5.6)]
     names = ("t-1", "t", "t+1")
     for s in range(2):
-        _back(ax, c[s + 1], c[s], rf"$f_{{{names[s + 1]}}}$", direct, (0, 0.3))
-        _back(ax, h[s + 1], a[s], "", around)
-        _back(ax, c[s + 1], a[s], "", around)
-        _back(ax, a[s], h[s], r"$W_{hh,q}^\top$", around, (0.42, -0.28))
+        newest = around if s or not held else None  # with h held, no way leads into its gates
+        _back(ax, c[s + 1], c[s], rf"$f_{{{names[s + 1]}}}$", belt, (0, 0.3))
+        _back(ax, h[s + 1], a[s], "", None if held else around)
+        _back(ax, c[s + 1], a[s], "", newest)
+        _back(ax, a[s], h[s], r"$W_{hh,q}^\top$", newest, (0.42, -0.28))
     for s in range(3):
         slope = rf"$o_{{{names[s]}}}(1-\tanh^2\!c_{{{names[s]}}})$" if s == 1 else ""
-        _back(ax, h[s], c[s], slope, around, (0, 0), behind=True)
+        _back(ax, h[s], c[s], slope, around if s == 1 or not held else None, behind=True)
+    if held:
+        ax.patches[-3].set_linestyle((0, (2, 2)))
     for s in range(3):
         node(ax, c[s], f"$c_{{{names[s]}}}$", CELL, 0.4)
-        node(ax, h[s], f"$h_{{{names[s]}}}$", HIDDEN, 0.4)
+        node(ax, h[s], f"$h_{{{names[s]}}}$", QUIET if held and not s else HIDDEN, 0.4)
     for s in range(2):
-        node(ax, a[s], f"$a^q_{{{names[s + 1]}}}$", OUTPUT, 0.4)
+        node(ax, a[s], f"$a_{{q,{names[s + 1]}}}$", OUTPUT, 0.4, fontsize=12)
+    if held:
+        ax.text(1.15, foot, "held fixed", ha="left", va="center", fontsize=12, color=QUIET)
     return fig
 
 
@@ -268,19 +276,19 @@ def _back(
     start: Point,
     end: Point,
     factor: str,
-    lit: bool,
+    color: str | None,
     offset: Point = (0, 0),
     *,
     behind: bool = False,
 ) -> None:
-    """Draw an edge that an error takes back, lit or quiet, with its factor beside it."""
-    arrow(ax, start, end, color=ERROR if lit else QUIET + "99", gap=0.45)
-    if not lit:
+    """Draw an edge that an error takes back, quiet without a color, with its factor beside it."""
+    arrow(ax, start, end, color=color or QUIET + "99", gap=0.45)
+    if color is None:
         return
     ax.patches[-1].set_linewidth(2.6)
     if factor:
         x, y = (start[0] + end[0]) / 2 + offset[0], (start[1] + end[1]) / 2 + offset[1]
         box = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5} if behind else None
         ax.text(
-            x, y, factor, color=ERROR, ha="center", va="center", fontsize=13, bbox=box, zorder=5
+            x, y, factor, color=color, ha="center", va="center", fontsize=13, bbox=box, zorder=5
         )

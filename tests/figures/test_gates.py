@@ -150,6 +150,23 @@ def test_indirect_paths_are_all_the_others():
     assert len(lit(around)) == 2 * 3 + 3
 
 
+def test_two_ways_lead_back_when_the_oldest_hidden_state_is_held():
+    fig = figures.cell_paths("held")
+    arrows = [p for p in fig.axes[0].patches if isinstance(p, FancyArrowPatch)]
+    ends = {to_hex(c).lower(): [] for c in (figures.CELL, figures.ERROR)}
+    for a in arrows:
+        ends.get(to_hex(a.get_edgecolor()), []).append(a._posA_posB)
+    direct, indirect = ends.values()
+    assert sorted(direct) == sorted(lit(figures.cell_paths("direct")))
+    # From the newest memory to its gates, to the hidden state in the middle, up to its memory.
+    way = [place(fig, f"${name}$") for name in ("c_{t+1}", "a_{q,t+1}", "h_{t}", "c_{t}")]
+    stops = [np.array([way[k], way[k + 1]]) for k in range(3)]
+    for edge, ends_of_edge in zip(indirect, stops, strict=True):
+        assert np.linalg.norm(np.array(edge) - ends_of_edge, axis=1) == pytest.approx(0.45)
+    assert len([a for a in arrows if a.get_linestyle() != "-"]) == 1  # the edge not counted
+    assert "held fixed" in texts(fig)
+
+
 def test_cell_paths_refuses():
     with pytest.raises(ValueError, match="which is 'left', expected one of"):
         figures.cell_paths("left")
