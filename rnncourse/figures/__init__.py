@@ -3,7 +3,7 @@
 Needs matplotlib (``pip install rnncourse[plot]``).
 """
 
-from .gates import cell_paths, conveyor, lstm_cell
+from .gates import cell_paths, conveyor, gru_cell, lstm_cell
 from .gradients import circle_images, gradient_chain, surface
 from .paths import chain_rule, kept_paths
 from .speed import ladder, layouts, ratios
@@ -72,6 +72,7 @@ __all__ = [
     "digits",
     "folded",
     "gradient_chain",
+    "gru_cell",
     "kept_paths",
     "ladder",
     "layouts",

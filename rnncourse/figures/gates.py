@@ -1,4 +1,4 @@
-"""The drawings of chapter 4: the LSTM cell, its memory as a conveyor, its ways back."""
+"""The drawings of chapter 4: LSTM and GRU cells, a memory as a conveyor, an error's ways back."""
 
 from collections.abc import Mapping, Sequence
 
@@ -74,6 +74,51 @@ def lstm_cell() -> Figure:
     words = ((f, "forget"), (i, "input"), (g, "candidate"), (o, "output"))
     for x, word in words:
         ax.text(x, 0.78, word, ha="center", va="center", fontsize=11, color=QUIET)
+    return fig
+
+
+def gru_cell() -> Figure:
+    """Draw one step of a GRU: the state along the top, which the update gate mixes with a candidate
+    that sees the old state through the reset gate.
+    """
+    fig, ax = canvas(8.0, 4.75)
+    top, way, gates, bus, foot = 3.9, 3.05, 1.85, 1.0, 0.62
+    split, x_in, r, z, mix, n = 0.95, 1.3, 2.0, 3.35, 4.35, 5.6
+    frame = (0.8, 0.45), 6.4, 4.0
+    ax.add_patch(Rectangle(*frame, facecolor="none", edgecolor=QUIET, linewidth=1.2, zorder=0))
+
+    # The state: straight through, scaled by z, with (1 − z) ⊙ n added.
+    _wire(ax, [(0.68, top), (z - 0.26, top)], HIDDEN, 3.4)
+    _wire(ax, [(z + 0.26, top), (n - 0.26, top)], HIDDEN, 3.4)
+    _wire(ax, [(n + 0.26, top), (7.45, top)], HIDDEN, 3.4)
+    ax.text(0.34, top, "$h_{t-1}$", ha="center", va="center", fontsize=13)
+    ax.text(7.7, top, "$h_t$", ha="center", va="center", fontsize=14)
+
+    # The old state and the input, to the gates and to the candidate.
+    _wire(ax, [(split, top), (split, bus), (mix - 0.26, bus)], HIDDEN)
+    _wire(ax, [(mix + 0.26, bus), (n - 0.12, bus), (n - 0.12, gates - 0.33)], HIDDEN)
+    _wire(ax, [(x_in, 0.3), (x_in, foot), (n + 0.12, foot), (n + 0.12, gates - 0.33)], INPUT)
+    for x in (r, z):
+        _wire(ax, [(x - 0.12, bus), (x - 0.12, gates - 0.33)], HIDDEN)
+        _wire(ax, [(x + 0.12, foot), (x + 0.12, gates - 0.33)], INPUT)
+    ax.text(x_in, 0.15, "$x_t$", ha="center", va="center", fontsize=14)
+
+    _wire(ax, [(r, gates + 0.33), (r, 2.5), (mix, 2.5), (mix, bus + 0.26)])
+    _wire(ax, [(z, gates + 0.33), (z, top - 0.26)])
+    _wire(ax, [(z, way), (4.43 - 0.38, way)])
+    _wire(ax, [(4.43 + 0.38, way), (n - 0.26, way)])
+    _wire(ax, [(n, gates + 0.33), (n, way - 0.26)])
+    _wire(ax, [(n, way + 0.26), (n, top - 0.26)])
+    _box(ax, (r, gates), r"$\sigma$", OUTPUT)
+    _box(ax, (z, gates), r"$\sigma$", OUTPUT)
+    _box(ax, (n, gates), "tanh", INK)
+    _box(ax, (4.43, way), "$1-z_t$", OUTPUT)
+    for at, sign in (((z, top), "⊙"), ((n, top), "+"), ((n, way), "⊙"), ((mix, bus), "⊙")):
+        _sign(ax, at, sign)
+    for x, letter, word in ((r, "r", "reset"), (z, "z", "update"), (n, "n", "candidate")):
+        ax.text(x + 0.13, gates + 0.5, f"${letter}_t$", fontsize=13, va="center")
+        ax.text(x, 0.2, word, ha="center", va="center", fontsize=11, color=QUIET)
+    ax.text(2.15, top + 0.28, "hidden state", ha="center", va="center", fontsize=12, color=QUIET)
     return fig
 
 

@@ -54,6 +54,16 @@ def test_every_gate_has_its_name_below_it():
         assert place(fig, word)[0] == pytest.approx(place(fig, f"${letter}_t$")[0], abs=0.2)
 
 
+def test_the_gru_has_two_gates_and_one_line():
+    fig = figures.gru_cell()
+    assert texts(fig).count(r"$\sigma$") == 2
+    assert texts(fig).count("tanh") == 1
+    assert sum(isinstance(p, Circle) for p in fig.axes[0].patches) == 4  # three ⊙, one +
+    assert place(fig, "$h_{t-1}$")[1] == place(fig, "$h_t$")[1] > place(fig, "$n_t$")[1]
+    for letter, word in {"r": "reset", "z": "update", "n": "candidate"}.items():
+        assert place(fig, word)[0] == pytest.approx(place(fig, f"${letter}_t$")[0], abs=0.2)
+
+
 # ---------------------------------------------------------------- the conveyor
 
 
