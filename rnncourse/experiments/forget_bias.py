@@ -1,11 +1,12 @@
 """How the forget gate's first bias decides what an LSTM can learn to remember.
 
 An LSTM with 16 units learns the temporal order of two symbols
-(`rnncourse.data.tasks.temporal_order`), with its forget bias started at 0, 1, 3 or 6 and sequences
-of 20, 50 or 100 steps. It has to hold the first symbol for 75 to 89 percent of the length and the
-second for 35 to 49 percent.
+(`rnncourse.data.tasks.temporal_order`), with its forget bias started at 0, 1, 3, 3.8, 4.5 or 6 and
+sequences of 20, 50 or 100 steps. It has to hold the first symbol for 75 to 89 percent of the length
+and the second for 35 to 49 percent. The rule b = ln n says 2.8, 3.8 and 4.5 for the longest lags,
+17, 44 and 89 steps.
 
-``python -m rnncourse.experiments forget-bias`` repeats all 120 runs, and goes on where it was
+``python -m rnncourse.experiments forget-bias`` repeats all 180 runs, and goes on where it was
 stopped.
 """
 
@@ -28,7 +29,7 @@ from ..validation import require_size
 from .results import Trial, read
 from .sweep import Experiment
 
-LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3, 6), range(10)
+LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3, 3.8, 4.5, 6), range(10)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def run(
 
 
 def saved() -> list[Run]:
-    """Return the results that travel with the package: all 120 runs, each on one core."""
+    """Return the results that travel with the package: all 180 runs, each on one core."""
     return _runs(read(files(__package__) / "forget_bias.jsonl").trials)
 
 

@@ -3,7 +3,7 @@
 Needs matplotlib (``pip install rnncourse[plot]``).
 """
 
-from .gates import cell_paths, conveyor, lstm_cell
+from .gates import cell_paths, conveyor, gru_cell, lstm_cell
 from .gradients import circle_images, ellipses, gradient_chain, surface
 from .paths import chain_rule, kept_paths, sweep
 from .speed import ladder, layouts, ratios
@@ -74,6 +74,7 @@ __all__ = [
     "ellipses",
     "folded",
     "gradient_chain",
+    "gru_cell",
     "kept_paths",
     "ladder",
     "lamp",

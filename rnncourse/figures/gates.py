@@ -1,4 +1,4 @@
-"""The drawings of chapter 4: the LSTM cell, its memory as a conveyor, its ways back."""
+"""The drawings of chapter 4: LSTM and GRU cells, a memory as a conveyor, an error's ways back."""
 
 from collections.abc import Mapping, Sequence
 
@@ -77,6 +77,51 @@ def lstm_cell() -> Figure:
     return fig
 
 
+def gru_cell() -> Figure:
+    """Draw one step of a GRU: the state along the top, which the update gate mixes with a candidate
+    that sees the old state through the reset gate.
+    """
+    fig, ax = canvas(8.0, 4.75)
+    top, way, gates, bus, foot = 3.9, 3.05, 1.85, 1.0, 0.62
+    split, x_in, r, z, mix, n = 0.95, 1.3, 2.0, 3.35, 4.35, 5.6
+    frame = (0.8, 0.45), 6.4, 4.0
+    ax.add_patch(Rectangle(*frame, facecolor="none", edgecolor=QUIET, linewidth=1.2, zorder=0))
+
+    # The state: straight through, scaled by z, with (1 − z) ⊙ n added.
+    _wire(ax, [(0.68, top), (z - 0.26, top)], HIDDEN, 3.4)
+    _wire(ax, [(z + 0.26, top), (n - 0.26, top)], HIDDEN, 3.4)
+    _wire(ax, [(n + 0.26, top), (7.45, top)], HIDDEN, 3.4)
+    ax.text(0.34, top, "$h_{t-1}$", ha="center", va="center", fontsize=13)
+    ax.text(7.7, top, "$h_t$", ha="center", va="center", fontsize=14)
+
+    # The old state and the input, to the gates and to the candidate.
+    _wire(ax, [(split, top), (split, bus), (mix - 0.26, bus)], HIDDEN)
+    _wire(ax, [(mix + 0.26, bus), (n - 0.12, bus), (n - 0.12, gates - 0.33)], HIDDEN)
+    _wire(ax, [(x_in, 0.3), (x_in, foot), (n + 0.12, foot), (n + 0.12, gates - 0.33)], INPUT)
+    for x in (r, z):
+        _wire(ax, [(x - 0.12, bus), (x - 0.12, gates - 0.33)], HIDDEN)
+        _wire(ax, [(x + 0.12, foot), (x + 0.12, gates - 0.33)], INPUT)
+    ax.text(x_in, 0.15, "$x_t$", ha="center", va="center", fontsize=14)
+
+    _wire(ax, [(r, gates + 0.33), (r, 2.5), (mix, 2.5), (mix, bus + 0.26)])
+    _wire(ax, [(z, gates + 0.33), (z, top - 0.26)])
+    _wire(ax, [(z, way), (4.43 - 0.38, way)])
+    _wire(ax, [(4.43 + 0.38, way), (n - 0.26, way)])
+    _wire(ax, [(n, gates + 0.33), (n, way - 0.26)])
+    _wire(ax, [(n, way + 0.26), (n, top - 0.26)])
+    _box(ax, (r, gates), r"$\sigma$", OUTPUT)
+    _box(ax, (z, gates), r"$\sigma$", OUTPUT)
+    _box(ax, (n, gates), "tanh", INK)
+    _box(ax, (4.43, way), "$1-z_t$", OUTPUT)
+    for at, sign in (((z, top), "⊙"), ((n, top), "+"), ((n, way), "⊙"), ((mix, bus), "⊙")):
+        _sign(ax, at, sign)
+    for x, letter, word in ((r, "r", "reset"), (z, "z", "update"), (n, "n", "candidate")):
+        ax.text(x + 0.13, gates + 0.5, f"${letter}_t$", fontsize=13, va="center")
+        ax.text(x, 0.2, word, ha="center", va="center", fontsize=11, color=QUIET)
+    ax.text(2.15, top + 0.28, "hidden state", ha="center", va="center", fontsize=12, color=QUIET)
+    return fig
+
+
 def conveyor(
     gates: Mapping[str, Sequence[float]], c: Sequence[float], h: Sequence[float]
 ) -> Figure:
@@ -145,17 +190,20 @@ def cell_paths(which: str = "all") -> Figure:
 
     Parameters
     ----------
-    which : "all", "direct" or "indirect"
-        What is lit: every edge, the path along the memory cell alone, or the ways around it,
-        through the hidden state and the gates.
+    which : "all", "direct", "indirect" or "held"
+        What is lit: every edge; the path along the memory cell alone; the ways around it, through
+        the hidden state and the gates; or the two ways from the newest memory to the oldest when
+        the oldest hidden state is held fixed, the direct one in the color of the memory.
 
     Raises
     ------
     ValueError
         Another value of `which`.
     """
-    require_choice("which", which, ("all", "direct", "indirect"))
-    direct, around = which != "indirect", which != "direct"
+    require_choice("which", which, ("all", "direct", "indirect", "held"))
+    held = which == "held"
+    belt = {"indirect": None, "held": CELL}.get(which, ERROR)
+    around = None if which == "direct" else ERROR
     fig, ax = canvas(7.9, 4.5)
     top, middle, foot = 3.75, 2.15, 0.6
     c = [(x, top) for x in (0.6, 3.95, 7.3)]
@@ -163,18 +211,23 @@ def cell_paths(which: str = "all") -> Figure:
     a = [(x, middle) for x in (2.25, 5.6)]
     names = ("t-1", "t", "t+1")
     for s in range(2):
-        _back(ax, c[s + 1], c[s], rf"$f_{{{names[s + 1]}}}$", direct, (0, 0.3))
-        _back(ax, h[s + 1], a[s], "", around)
-        _back(ax, c[s + 1], a[s], "", around)
-        _back(ax, a[s], h[s], r"$W_{hh,q}^\top$", around, (0.42, -0.28))
+        newest = around if s or not held else None  # with h held, no way leads into its gates
+        _back(ax, c[s + 1], c[s], rf"$f_{{{names[s + 1]}}}$", belt, (0, 0.3))
+        _back(ax, h[s + 1], a[s], "", None if held else around)
+        _back(ax, c[s + 1], a[s], "", newest)
+        _back(ax, a[s], h[s], r"$W_{hh,q}^\top$", newest, (0.42, -0.28))
     for s in range(3):
         slope = rf"$o_{{{names[s]}}}(1-\tanh^2\!c_{{{names[s]}}})$" if s == 1 else ""
-        _back(ax, h[s], c[s], slope, around, (0, 0), behind=True)
+        _back(ax, h[s], c[s], slope, around if s == 1 or not held else None, behind=True)
+    if held:
+        ax.patches[-3].set_linestyle((0, (2, 2)))
     for s in range(3):
         node(ax, c[s], f"$c_{{{names[s]}}}$", CELL, 0.4)
-        node(ax, h[s], f"$h_{{{names[s]}}}$", HIDDEN, 0.4)
+        node(ax, h[s], f"$h_{{{names[s]}}}$", QUIET if held and not s else HIDDEN, 0.4)
     for s in range(2):
-        node(ax, a[s], f"$a^q_{{{names[s + 1]}}}$", OUTPUT, 0.4)
+        node(ax, a[s], f"$a_{{q,{names[s + 1]}}}$", OUTPUT, 0.4, fontsize=12)
+    if held:
+        ax.text(1.15, foot, "held fixed", ha="left", va="center", fontsize=12, color=QUIET)
     return fig
 
 
@@ -268,19 +321,19 @@ def _back(
     start: Point,
     end: Point,
     factor: str,
-    lit: bool,
+    color: str | None,
     offset: Point = (0, 0),
     *,
     behind: bool = False,
 ) -> None:
-    """Draw an edge that an error takes back, lit or quiet, with its factor beside it."""
-    arrow(ax, start, end, color=ERROR if lit else QUIET + "99", gap=0.45)
-    if not lit:
+    """Draw an edge that an error takes back, quiet without a color, with its factor beside it."""
+    arrow(ax, start, end, color=color or QUIET + "99", gap=0.45)
+    if color is None:
         return
     ax.patches[-1].set_linewidth(2.6)
     if factor:
         x, y = (start[0] + end[0]) / 2 + offset[0], (start[1] + end[1]) / 2 + offset[1]
         box = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5} if behind else None
         ax.text(
-            x, y, factor, color=ERROR, ha="center", va="center", fontsize=13, bbox=box, zorder=5
+            x, y, factor, color=color, ha="center", va="center", fontsize=13, bbox=box, zorder=5
         )

@@ -26,7 +26,7 @@ def test_without_a_name_it_lists_the_experiments_with_their_source():
         assert f"\n{e.name}\n" in f"\n{shown}"
         assert e.source in shown
         assert e.stop in shown
-    assert "length 20, 50, 100; forget_bias 0, 1, 3, 6; 10 seeds: 120 trials" in shown
+    assert "length 20, 50, 100; forget_bias 0, 1, 3, 3.8, 4.5, 6; 10 seeds: 180 trials" in shown
 
 
 def test_it_runs_and_goes_on_and_prints_the_table(walks, capsys):

@@ -54,6 +54,16 @@ def test_every_gate_has_its_name_below_it():
         assert place(fig, word)[0] == pytest.approx(place(fig, f"${letter}_t$")[0], abs=0.2)
 
 
+def test_the_gru_has_two_gates_and_one_line():
+    fig = figures.gru_cell()
+    assert texts(fig).count(r"$\sigma$") == 2
+    assert texts(fig).count("tanh") == 1
+    assert sum(isinstance(p, Circle) for p in fig.axes[0].patches) == 4  # three ⊙, one +
+    assert place(fig, "$h_{t-1}$")[1] == place(fig, "$h_t$")[1] > place(fig, "$n_t$")[1]
+    for letter, word in {"r": "reset", "z": "update", "n": "candidate"}.items():
+        assert place(fig, word)[0] == pytest.approx(place(fig, f"${letter}_t$")[0], abs=0.2)
+
+
 # ---------------------------------------------------------------- the conveyor
 
 
@@ -148,6 +158,23 @@ def test_indirect_paths_are_all_the_others():
     assert sorted(lit(around) + lit(direct)) == sorted(lit(every))
     # For each of two steps: c to its gates, h to its gates, gates to h before; three h to c.
     assert len(lit(around)) == 2 * 3 + 3
+
+
+def test_two_ways_lead_back_when_the_oldest_hidden_state_is_held():
+    fig = figures.cell_paths("held")
+    arrows = [p for p in fig.axes[0].patches if isinstance(p, FancyArrowPatch)]
+    ends = {to_hex(c).lower(): [] for c in (figures.CELL, figures.ERROR)}
+    for a in arrows:
+        ends.get(to_hex(a.get_edgecolor()), []).append(a._posA_posB)
+    direct, indirect = ends.values()
+    assert sorted(direct) == sorted(lit(figures.cell_paths("direct")))
+    # From the newest memory to its gates, to the hidden state in the middle, up to its memory.
+    way = [place(fig, f"${name}$") for name in ("c_{t+1}", "a_{q,t+1}", "h_{t}", "c_{t}")]
+    stops = [np.array([way[k], way[k + 1]]) for k in range(3)]
+    for edge, ends_of_edge in zip(indirect, stops, strict=True):
+        assert np.linalg.norm(np.array(edge) - ends_of_edge, axis=1) == pytest.approx(0.45)
+    assert len([a for a in arrows if a.get_linestyle() != "-"]) == 1  # the edge not counted
+    assert "held fixed" in texts(fig)
 
 
 def test_cell_paths_refuses():
