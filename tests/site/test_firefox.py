@@ -159,11 +159,13 @@ def test_a_page_with_figures_works(firefox, name):
 def test_a_search_leads_to_marked_words(firefox):
     firefox.open((SITE / "book" / "notation.html").as_uri())
     firefox.press("Control", "k")
-    for letter in "forget bias":
+    for letter in "spectral radius":
         firefox.press(letter)
     firefox.wait("document.querySelector('dialog .found li')")
     firefox.press("Enter")
-    firefox.wait("location.hash === '#the-forget-bias' && document.querySelector('article mark')")
+    firefox.wait(
+        "location.hash === '#in-the-long-run-the-spectral-radius' && document.querySelector('mark')"
+    )
     assert firefox.errors == []
 
 

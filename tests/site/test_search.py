@@ -69,27 +69,31 @@ def test_a_query_finds_the_section_and_a_page_loads_no_index_without_one(page):
 def test_from_the_dialog_to_the_marked_words_and_back(page):
     page.keyboard.press("Control+K")
     dialog = page.locator("#pst-search-dialog")
-    dialog.locator("input").fill("forget bias")
+    dialog.locator("input").fill("spectral radius")
     link = dialog.locator("li a").first
     link.wait_for()
-    assert link.inner_text() == "4 · LSTM gates › The forget bias"
+    assert link.inner_text() == (
+        "3.3 · What the recurrent weights foretell › In the long run: the spectral radius"
+    )
     assert "sections" in dialog.get_by_role("status").inner_text()
-    assert {"forget", "bias"} <= set(dialog.locator("li").first.locator("p mark").all_inner_texts())
+    assert {"spectral", "radius"} <= set(
+        dialog.locator("li").first.locator("p mark").all_inner_texts()
+    )
     page.keyboard.press("ArrowDown")
     assert link.evaluate("link => link === document.activeElement")
     page.keyboard.press("ArrowUp")
     assert dialog.locator("input").evaluate("field => field === document.activeElement")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/4-lstm.html?find=forget*bias#the-forget-bias")
-    section = page.locator("#the-forget-bias")
+    page.wait_for_url("**/3-gradients/foretell.html?find=spectral*radius#in-the-long-run*")
+    section = page.locator("#in-the-long-run-the-spectral-radius")
     section.locator("mark").first.wait_for()
-    assert {"forget", "bias"} <= set(section.locator("> p mark").all_inner_texts())
+    assert {"spectral", "radius"} <= set(section.locator("> p mark").all_inner_texts())
     assert page.locator("mark").count() == section.locator("> * mark").count()  # there alone
     before = section.inner_text()
     page.keyboard.press("Escape")
     assert page.locator("mark").count() == 0
     assert section.inner_text() == before
-    assert page.url.endswith("4-lstm.html#the-forget-bias")
+    assert page.url.endswith("/foretell.html#in-the-long-run-the-spectral-radius")
 
 
 def test_a_result_on_the_same_page_keeps_the_page(page):
