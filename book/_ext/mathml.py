@@ -83,12 +83,14 @@ def characters(latex: str) -> str:
 def drawn(text: str) -> set[int]:
     """Return the code points that a browser draws for a formula's text.
 
-    A letter alone is drawn italic, which in a font of mathematics is a character of its own.
+    A letter alone is drawn italic, which in a font of mathematics is a character of its own. The
+    sign of a root is drawn without being written.
     """
     points = set(map(ord, text))
     for first, italic in (("a", 0x1D44E), ("A", 0x1D434), ("α", 0x1D6FC), ("Α", 0x1D6E2)):
         points |= {italic + p - ord(first) for p in set(points) if 0 <= p - ord(first) < 26}
-    return points | {0x210E}  # italic h has stood elsewhere since before the others
+    italic_h = 0x210E  # it has stood elsewhere since before the others
+    return points | {italic_h, ord("√")}
 
 
 def font(points: Iterable[int]) -> TTFont:

@@ -56,7 +56,7 @@ def test_the_font_has_every_character_of_every_formula(formulas):
     invisible = {0x2061, 0x2062, 0x2063, ord("\n")}
     letters = {p for p in needed if p < 0x10000}
     assert letters - has - invisible == set()
-    assert {0x1D44A, 0x210E, 0x1D6FF} <= has, "italic W, h, δ"
+    assert {0x1D44A, 0x210E, 0x1D6FF, 0x221A} <= has, "italic W, h, δ, a root"
     assert "MATH" in font
     assert (SITE / mathml.FONT).stat().st_size < 30_000
 
@@ -68,9 +68,9 @@ def test_the_font_names_its_license():
 
 
 def test_a_letter_alone_is_drawn_italic():
-    assert mathml.drawn("h") == {ord("h"), 0x210E, 0x1D455}
+    assert mathml.drawn("h") == {ord("h"), 0x210E, 0x1D455, ord("√")}
     assert {0x1D44A, 0x1D6FF} <= mathml.drawn("Wδ")
-    assert mathml.drawn("1") == {ord("1"), 0x210E}
+    assert mathml.drawn("1") == {ord("1"), 0x210E, ord("√")}
 
 
 def test_a_formula_is_converted():
