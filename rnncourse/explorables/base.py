@@ -237,10 +237,13 @@ class Explorable(anywidget.AnyWidget):
         super().__init_subclass__(**kwargs)
 
     def __init__(self, **values: Any) -> None:
+        traits = self.values()
         for key in values:
-            if key not in self.values():
-                allowed = ", ".join(self.values())
+            if key not in traits:
+                allowed = ", ".join(traits)
                 raise traitlets.TraitError(f"{key} is no value of this figure, expected {allowed}")
+        # Where this one starts, and what a reset returns to.
+        self.start = self.defaults() | {k: traits[k].validate(self, v) for k, v in values.items()}
         super().__init__(_spec=self.spec(), **values)
 
     @classmethod
@@ -252,9 +255,8 @@ class Explorable(anywidget.AnyWidget):
         return {key: found[key] for key in order}
 
     def spec(self) -> dict[str, Any]:
-        """Return what the page must know: each value's range and default, the words, the data."""
-        first = self.defaults()
-        traits = {k: {**v.spec(), "default": first[k]} for k, v in self.values().items()}
+        """Return what the page must know: each value's range and start, the words, the data."""
+        traits = {k: {**v.spec(), "default": self.start[k]} for k, v in self.values().items()}
         return {
             "name": self.name,
             "traits": traits,
@@ -267,7 +269,7 @@ class Explorable(anywidget.AnyWidget):
         return {}
 
     def defaults(self) -> dict[str, Any]:
-        """Return where the figure starts and what a reset returns to, by name."""
+        """Return where a figure of this kind starts if nothing is given, by name."""
         return {key: trait.default_value for key, trait in self.values().items()}
 
     @property
@@ -276,9 +278,9 @@ class Explorable(anywidget.AnyWidget):
         return {key: getattr(self, key) for key in self.values()}
 
     def reset(self) -> None:
-        """Set all values to their defaults."""
+        """Set all values to those that the figure was made with."""
         with self.hold_sync():  # one message to the page
-            for key, value in self.defaults().items():
+            for key, value in self.start.items():
                 setattr(self, key, value)
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from stills import CLASSES, still
 from traitlets import TraitError
 
 from rnncourse import RNN, Model, Readout
-from rnncourse.explorables import Activations, Carousel, GradientByLag, OneUnit, Unroll, base
+from rnncourse.explorables import Activations, Carousel, Cliff, GradientByLag, OneUnit, Unroll, base
 
 EACH = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
 LIMIT = 12_000  # bytes
@@ -121,6 +121,15 @@ def test_reset_and_repr(cls):
         assert figure.spec()["traits"][key]["default"] == first[key]
     figure.reset()
     assert figure.state == first
+
+
+def test_a_reset_returns_to_what_was_given():
+    figure = Cliff(updates=0, learning_rate=np.float64(0.25))
+    assert figure.spec()["traits"]["updates"]["default"] == 0
+    figure.updates, figure.w = 150, 5.0
+    figure.reset()
+    assert (figure.updates, figure.learning_rate, figure.w) == (0, 0.25, Cliff().w)
+    assert repr(figure) == "Cliff(learning_rate=0.25, updates=0)"
 
 
 @EACH
