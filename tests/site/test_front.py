@@ -232,7 +232,7 @@ def test_the_times_on_the_front_page_are_those_of_the_chapters():
     said = [f"{minutes.chapter(folder)} minutes" for folder in chapters]
     assert len(said) >= 4
     text = " ".join(parsed(FRONT).get_text().split())
-    assert f"{', '.join(said[:-1])} and {said[-1]}." in text
+    assert f"{', '.join(said[:-1])} and {said[-1]} to read." in text
 
 
 @pytest.mark.parametrize("path", PAGES, ids=identity)
