@@ -13,7 +13,7 @@ BOOK = Path(__file__).parents[2] / "book"
 PAGES = sorted(BOOK.glob("[0-9]-*/*.ipynb"))
 LONGEST = 25  # minutes
 OPEN = 12  # lines of a cell of code that stands open
-BOX = re.compile(r"^:{3,}\{admonition\} *(.*)$", re.MULTILINE)
+BOX = re.compile(r"^(?::{3,}|`{3,})\{admonition\} *(.*)$", re.MULTILINE)
 
 
 def shown(cell: Cell) -> str:
@@ -137,6 +137,7 @@ def test_long_code_is_found():
         [QUESTION, code("3", "3"), ANSWER],
         [QUESTION, FIGURE],
         [QUESTION, QUESTION, ANSWER],
+        [markdown(QUESTION["source"].replace(":::", "```")), code("3", "3"), ANSWER],
         [QUESTION, FIGURE, code("3", "3"), ANSWER],
     ],
 )
