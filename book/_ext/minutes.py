@@ -16,6 +16,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
 
 WORDS, LINES, FORMULA = 180, 12, 0.75
@@ -51,8 +52,17 @@ def minutes(cells: Iterable[Cell]) -> float:
 
 
 def chapter(folder: Path) -> int:
-    """Return the minutes for all pages of a chapter, up to the next five."""
-    return 5 * math.ceil(sum(minutes(cells(path)) for path in folder.glob("*.ipynb")) / 5)
+    """Return the minutes for all pages of a chapter, up to the next five.
+
+    Raises
+    ------
+    ExtensionError
+        There are none.
+    """
+    pages = list(folder.glob("*.ipynb"))
+    if not pages:
+        raise ExtensionError(f"minutes: there is no page of a chapter in {folder.name!r}")
+    return 5 * math.ceil(sum(minutes(cells(path)) for path in pages) / 5)
 
 
 class Minutes(SphinxRole):
@@ -61,8 +71,6 @@ class Minutes(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         folder = Path(self.env.srcdir, "book", self.text)
         self.env.note_reread()
-        if not any(folder.glob("*.ipynb")):
-            raise self.inliner.reporter.error(f"minutes: no chapter {self.text}", line=self.lineno)
         return [nodes.Text(f"{chapter(folder)} minutes")], []
 
 

@@ -235,6 +235,11 @@ def test_the_times_on_the_front_page_are_those_of_the_chapters():
     assert f"{', '.join(said[:-1])} and {said[-1]} to read." in text
 
 
+def test_the_time_of_a_chapter_that_is_not_there_stops_the_build():
+    with pytest.raises(ExtensionError, match="no page of a chapter in 'nowhere'"):
+        minutes.chapter(ROOT / "book" / "nowhere")
+
+
 @pytest.mark.parametrize("path", PAGES, ids=identity)
 def test_a_page_of_a_chapter_says_how_long_it_takes(path):
     line = parsed(path).select_one("article h1 + .course-time")
