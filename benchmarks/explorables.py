@@ -10,8 +10,10 @@ with the processor slowed four times: the slider with the median, and the slowes
 
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
+from pages import SITE, pages
 from playwright.sync_api import sync_playwright
 
 from rnncourse.explorables.base import kit_script, module, source, words
@@ -21,7 +23,6 @@ sys.path.append(str(ROOT / "tests" / "explorables"))
 from browsers import drawn, launch, serving  # noqa: E402
 from stills import CLASSES  # noqa: E402
 
-SITE = ROOT / "_build" / "html"
 SLOWED = 4
 # How long each key press took until the next paint; the browser counts in steps of 8 ms.
 WATCH = """() => {
@@ -46,11 +47,11 @@ UPDATE = """() => {
 }"""
 
 
+@cache
 def place(name: str) -> str:
     """Return the page of the built book that has the figure."""
-    pages = (path for path in SITE.rglob("*.html") if "_static" not in path.parts)
     mark = f'id="explore-{name}"'
-    return next(p for p in pages if mark in p.read_text("utf-8")).relative_to(SITE).as_posix()
+    return next(p for p in pages(SITE) if mark in (SITE / p).read_text(encoding="utf-8"))
 
 
 def steps(browser, address: str, name: str) -> list[float]:

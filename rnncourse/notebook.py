@@ -9,7 +9,7 @@ import numpy as np
 from IPython.display import display
 from numpy.typing import ArrayLike
 
-from .validation import numeric, require_number, require_shape
+from .validation import float_array, require_number, require_shape
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -73,11 +73,8 @@ def steady(value: ArrayLike, shown: ArrayLike, within: float) -> ArrayLike:
     TypeError, ValueError
         `value` or `shown` are no real numbers or differ in shape; `within` is below 0.
     """
-    mine, saved = (
-        numeric("value", value, "iuf", "real numbers"),
-        numeric("shown", shown, "iuf", "real numbers"),
-    )
+    mine, saved = float_array("value", value), float_array("shown", shown)
     require_shape("shown", saved, mine.shape)
     if require_number("within", within, "a number from 0") < 0:
         raise ValueError(f"within is {within!r}, expected a number from 0")
-    return shown if np.all(np.abs(np.subtract(mine, saved, dtype=float)) <= within) else value
+    return shown if np.all(np.abs(mine - saved) <= within) else value

@@ -24,6 +24,7 @@ PAGE = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title} — Recurrent neural networks</title>
 <link rel="icon" href="../_static/logo.svg">
+<noscript><meta http-equiv="refresh" content="0; url={first}"></noscript>
 <script>
   {{
     const places = {places};
@@ -34,7 +35,6 @@ PAGE = """<!doctype html>
     location.replace(page + location.search + (target ? `#${{target}}` : location.hash));
   }}
 </script>
-<noscript><meta http-equiv="refresh" content="0; url={first}"></noscript>
 </head>
 <body>
 <h1>{title}</h1>

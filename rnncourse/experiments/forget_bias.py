@@ -17,17 +17,13 @@ from importlib.resources import files
 
 import numpy as np
 
-from ..data.tasks import temporal_order
 from ..layers.lstm import LSTM
 from ..layers.readout import Readout
 from ..model import Model
-from ..training.fit import ASKED, fit
-from ..training.history import History
-from ..training.metrics import accuracy
-from ..training.optim import Adam
 from ..validation import require_size
 from .results import Trial, read
 from .sweep import Experiment
+from .temporal_order import learn
 
 LENGTHS, BIASES, SEEDS = (20, 50, 100), (0, 1, 3, 3.8, 4.5, 6), range(10)
 
@@ -57,9 +53,7 @@ def run(
 ) -> Run:
     """Train one LSTM until it solves the task, or for `max_updates` updates.
 
-    Adam with learning rate .01, fresh batches of 32 sequences, gradients clipped to norm 1,
-    float32. The task counts as solved when at least 99 % of 500 held-out sequences are classified
-    right, which is looked at after every 20 updates.
+    In float32; `temporal_order.learn` says how.
 
     Parameters
     ----------
@@ -71,28 +65,12 @@ def run(
     progress : bool
         Show a bar in a terminal or notebook.
     """
-    require_size("max_updates", max_updates)
     rng = np.random.default_rng(require_size("seed", seed, 0))
-    x_test, labels_test = temporal_order(500, length, rng=np.random.default_rng(2**32))
     layer = LSTM(8, 16, rng=rng, forget_bias=forget_bias, dtype=np.float32)
     readout = Readout(16, 4, rng=rng, dtype=np.float32)
     model = Model(layer, readout, arrangement="many-to-one")
-
-    def solved(history: History, model: Model) -> bool:
-        return accuracy(model.predict(x_test), labels_test) >= 0.99
-
     start = time.perf_counter()
-    history = fit(
-        model,
-        (temporal_order(32, length, rng=rng) for _ in range(max_updates)),
-        updates=20,
-        epochs=max(1, max_updates // 20),
-        optimizer=Adam(learning_rate=0.01),
-        clip_norm=1.0,
-        on_epoch=solved,
-        progress=progress,
-    )
-    updates = len(history.update_loss) if history.stopped == ASKED else None
+    updates = learn(model, length, rng, max_updates=max_updates, progress=progress)
     return Run(length, forget_bias, seed, updates, round(time.perf_counter() - start, 1))
 
 

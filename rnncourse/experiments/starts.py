@@ -14,18 +14,14 @@ from importlib.resources import files
 
 import numpy as np
 
-from ..data.tasks import temporal_order
 from ..layers import initializers
 from ..layers.readout import Readout
 from ..layers.rnn import RNN
 from ..model import Model
-from ..training.fit import ASKED, fit
-from ..training.history import History
-from ..training.metrics import accuracy
-from ..training.optim import Adam
 from ..validation import Array, require_size
 from .results import Trial, read
 from .sweep import Experiment
+from .temporal_order import learn
 
 LENGTHS, SEEDS = (12, 24, 36, 50, 72), range(10)
 STARTS: dict[str, Callable[[np.random.Generator], Array] | None] = {
@@ -77,9 +73,7 @@ def network(seed: int, start: str) -> tuple[Model, np.random.Generator]:
 def run(length: int, start: str, seed: int, *, max_updates: int = 1000) -> Run:
     """Train one network until it solves the task, or for `max_updates` updates.
 
-    Adam with learning rate .01, fresh batches of 32 sequences, gradients clipped to norm 1. The
-    task counts as solved when at least 99 % of 500 held-out sequences are classified right, which
-    is looked at after every 20 updates.
+    `temporal_order.learn` says how.
 
     Parameters
     ----------
@@ -90,26 +84,8 @@ def run(length: int, start: str, seed: int, *, max_updates: int = 1000) -> Run:
     max_updates : int
     """
     model, rng = network(seed, start)
-    x_test, labels_test = temporal_order(500, length, rng=np.random.default_rng(2**32))
-
-    def solved(history: History, model: Model) -> bool:
-        return accuracy(model.predict(x_test), labels_test) >= 0.99
-
     began = time.perf_counter()
-    history = fit(
-        model,
-        (
-            temporal_order(32, length, rng=rng)
-            for _ in range(require_size("max_updates", max_updates))
-        ),
-        updates=20,
-        epochs=max(1, max_updates // 20),
-        optimizer=Adam(learning_rate=0.01),
-        clip_norm=1.0,
-        on_epoch=solved,
-        progress=False,
-    )
-    updates = len(history.update_loss) if history.stopped == ASKED else None
+    updates = learn(model, length, rng, max_updates=max_updates)
     return Run(length, start, seed, updates, round(time.perf_counter() - began, 1))
 
 

@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from browsers import PATIENCE
 
-SITE = Path(__file__).parents[2] / "_build" / "html"
-PAGES = sorted(
-    p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if "_static" not in p.parts
-)
-# These lead on at once.
-PAGES = [page for page in PAGES if 'http-equiv="refresh"' not in (SITE / page).read_text("utf-8")]
+pytest.importorskip("playwright.sync_api", reason="no browser: `make browser` sets it up")
+
+from browsers import PATIENCE
+from pages import SITE, pages
+
 # axe looks at every element by itself, and most are alike: the words of code, of which one of each
 # color is kept, and the parts of formulas and drawings, of which none is read or colored by itself.
 # What stands in their place has the same size, text and color.
@@ -58,7 +56,7 @@ def faults(browser, name, width, theme, style=""):
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "light"), (1280, "dark")])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", sorted(pages(SITE)))
 def test_axe_finds_nothing(browser, name, width, theme):
     found = faults(browser, name, width, theme)
     assert found == [], json.dumps(found, indent=1, ensure_ascii=False)
