@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..validation import require_choice, require_size
+from ..validation import require_choice, require_number, require_size
 from .style import ERROR, HIDDEN, QUIET, WIDTH, Point, arrow, canvas, node
 
 
@@ -126,7 +126,7 @@ def kept_paths(
     Raises
     ------
     ValueError
-        No cut, a path without a number in `carried`, or `back` smaller than `every`.
+        No cut, a path without a number from 0 in `carried`, or `back` smaller than `every`.
     """
     require_size("steps", steps)
     if not cuts:
@@ -137,6 +137,9 @@ def kept_paths(
     pairs = [(m, k) for m in range(1, steps + 1) for k in range(1, m + 1)]
     if carried is not None and (missing := [pair for pair in pairs if pair not in carried]):
         raise ValueError(f"carried lacks {missing[0]}, expected every path (m, k)")
+    for pair, value in (carried or {}).items():
+        if require_number(f"carried[{pair}]", value) < 0:
+            raise ValueError(f"carried[{pair}] is {value!r}, expected a number from 0")
     height = 2.3 if len(cuts) > 1 else 3.8
     fig, axes = plt.subplots(1, len(cuts), figsize=(WIDTH, height), squeeze=False)
     for ax, (title, (every, back)) in zip(axes[0], cuts.items(), strict=True):

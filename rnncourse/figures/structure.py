@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from numpy.typing import NDArray
 
+from ..validation import real_array, whole_numbers
 from .style import (
     CARD,
     ERROR,
@@ -39,10 +40,17 @@ def lamp(
 
     Steps are numbered from `first`. The last `window` steps are shaded. An output that is `said` is
     above 0 where the network takes the lamp to be on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No step, other lengths, `presses` or `on` not 0 and 1, or NaN or infinity in `said`.
     """
+    presses = whole_numbers("presses", presses, ("T",), 0, 1)
     T = len(presses)
-    if len(on) != T or (said is not None and len(said) != T):
-        raise ValueError(f"on and said need {T} steps, as many as presses")
+    on = whole_numbers("on", on, (T,), 0, 1)
+    if said is not None:
+        said = real_array("said", said, (T,), np.float64)
     rows = 2 if said is None else 3
     fig, axes = plt.subplots(
         rows, 1, sharex=True, figsize=(WIDTH, 0.75 * rows + 0.6), height_ratios=(1, 0.6, 1)[:rows]

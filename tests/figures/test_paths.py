@@ -115,6 +115,9 @@ def test_paths_that_carry_nothing_have_no_area():
 def test_a_path_without_a_number_is_named():
     with pytest.raises(ValueError, match=r"carried lacks \(2, 1\), expected every path"):
         figures.kept_paths(2, {"cut": (1, 1)}, {(1, 1): 1.0, (2, 2): 1.0})
+    for bad in (float("nan"), -1.0):
+        with pytest.raises(ValueError, match=r"carried\[\(1, 1\)\] is .*, expected a (finite )?number"):
+            figures.kept_paths(1, {"cut": (1, 1)}, {(1, 1): bad})
 
 
 def test_the_sweep_passes_a_signal_along_every_arrow():

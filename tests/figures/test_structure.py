@@ -56,10 +56,14 @@ def test_lamp_draws_what_was_said() -> None:
     figure = figures.lamp(np.array([1, 1]), np.array([1, 0]), said)
     assert len(figure.axes) == 3
     np.testing.assert_array_equal(figure.axes[2].lines[-1].get_xydata(), [[1, 0.9], [2, -1.1]])
-    with pytest.raises(ValueError, match="need 3 steps"):
+    with pytest.raises(ValueError, match=r"said has shape \(2,\), expected \(3,\)"):
         figures.lamp(np.zeros(3, int), np.zeros(3, int), said)
-    with pytest.raises(ValueError, match="need 3 steps"):
+    with pytest.raises(ValueError, match=r"on has shape \(2,\), expected \(3,\)"):
         figures.lamp(np.zeros(3, int), np.zeros(2, int))
+    with pytest.raises(ValueError, match="said contains NaN"):
+        figures.lamp(np.zeros(2, int), np.zeros(2, int), [0.5, np.nan])
+    with pytest.raises(ValueError, match="presses"):
+        figures.lamp(np.zeros(0, int), np.zeros(0, int))
 
 
 def test_folded_has_both_drawings() -> None:
