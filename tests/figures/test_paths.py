@@ -116,7 +116,9 @@ def test_a_path_without_a_number_is_named():
     with pytest.raises(ValueError, match=r"carried lacks \(2, 1\), expected every path"):
         figures.kept_paths(2, {"cut": (1, 1)}, {(1, 1): 1.0, (2, 2): 1.0})
     for bad in (float("nan"), -1.0):
-        with pytest.raises(ValueError, match=r"carried\[\(1, 1\)\] is .*, expected a (finite )?number"):
+        with pytest.raises(
+            ValueError, match=r"carried\[\(1, 1\)\] is .*, expected a (finite )?number"
+        ):
             figures.kept_paths(1, {"cut": (1, 1)}, {(1, 1): bad})
 
 
