@@ -41,6 +41,17 @@ def test_the_first_paint_has_the_systems_colors(browser):
         context.close()
 
 
+def test_text_waits_for_the_font_of_the_formulas_but_not_for_ever(browser):
+    visible = "getComputedStyle(document.body).visibility"
+    for font, seen in (("new Promise(() => {})", "hidden"), ("Promise.reject()", "visible")):
+        context = browser.new_context()
+        page = context.new_page()
+        page.add_init_script(f"document.fonts.load = () => {font}")
+        page.goto((SITE / "book" / "notation.html").as_uri())
+        assert page.evaluate(visible) == seen
+        context.close()
+
+
 def test_the_color_button_goes_round_and_the_choice_is_kept(show):
     page = show(color_scheme="dark")
     button = page.get_by_role("button", name="Color mode")
