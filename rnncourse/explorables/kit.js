@@ -66,8 +66,9 @@ export function mount({ model, el }, view) {
   const id = `rnnx${(globalThis.rnnxCopies = (globalThis.rnnxCopies ?? 0) + 1)}-`;
   const root = make(el, "div", { class: "rnnx", role: "group", "aria-label": plain(words.title) });
   root.onkeydown = (event) => event.stopPropagation(); // JupyterLab would take the arrow keys for itself
-  const head = make(root, "div", { class: "head" });
-  const title = make(head, "div", { class: "title", role: "heading" }, html(words.title));
+  const title = make(root, "div", { class: "title", role: "heading" }, html(words.title));
+  /** The pictures, and what works them right below. */
+  const parts = (parent) => Object.fromEntries(["panels", "controls"].map((part) => [part, make(parent, "div", { class: part })]));
   const [state, updates, keys, widths] = [{}, [], Object.keys(traits), []];
   const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (mark, k) => values[k] ?? mark);
   const read = () => keys.forEach((key) => (state[key] = model.get(key)));
@@ -132,10 +133,16 @@ export function mount({ model, el }, view) {
     return input;
   }
 
+  const first = parts(root);
+  const summary = make(root, "p", { class: "summary" });
+  const told = make(root, "p", { class: "told", role: "status" });
+  const tools = buttons(root, words.title);
+  const more = make(root, "details", { class: "more" }, tag("summary", {}, words.more));
+
   const ui = {
     root, state, data, set, t, redraw, button,
-    controls: make(root, "div", { class: "controls" }),
-    panels: make(root, "div", { class: "panels" }),
+    ...first,
+    more: parts(more), // what the first look does not need
     /** Call `update(state)` at each drawing. */
     each: (update) => updates.push(update),
     /** What it shows, in words; each explorable brings its own. */
@@ -171,23 +178,23 @@ export function mount({ model, el }, view) {
       ui.each(() => (input.checked = state[key]));
     },
     /** Buttons that set several values at once: { name: changes }; its word is that of "preset.name". */
-    presets(list) {
-      const box = buttons(ui.controls, words.presets);
+    presets(list, parent = ui.controls) {
+      const box = buttons(parent, words.presets);
       for (const key in list) button(box, t(`preset.${key}`), () => (halt(), set(list[key])));
     },
     /** A button one step back (`by` is −1) or on. */
     stepper: (parent, by, act) => button(parent, by < 0 ? words.back : words.forward, act, by < 0 ? words["back.name"] : words["forward.name"]),
     /** Buttons back, play, forward for the whole number `key`. With reduced motion, play jumps to the end. */
-    player(key, { every = 600, parent = ui.controls } = {}) {
+    player(key, { every = 600, parent = ui.controls, write = (value) => set({ [key]: value }) } = {}) {
       const { low, high } = traits[key];
       const box = buttons(parent, t(key));
       const stop = () => (halt(), schedule());
-      const go = (by) => set({ [key]: state[key] + by });
+      const go = (by) => write(state[key] + by);
       ui.stepper(box, -1, () => (stop(), go(-1)));
       const play = button(box, words.play, () => {
         if (timer) return stop();
-        if (matchMedia("(prefers-reduced-motion: reduce)").matches) return set({ [key]: high });
-        if (state[key] === high) set({ [key]: low });
+        if (matchMedia("(prefers-reduced-motion: reduce)").matches) return write(high);
+        if (state[key] === high) write(low);
         timer = setInterval(() => (state[key] < high ? go(1) : stop()), every);
         schedule();
       });
@@ -200,7 +207,7 @@ export function mount({ model, el }, view) {
     panel(key, picture, { height = () => 260, min = 300, drag, click, parent = ui.panels } = {}) {
       const svg = make(parent, "svg", { role: "img", "aria-label": plain(t(key)), style: `flex-basis:${min}px` });
       // The first one carries the description: of the figure as it starts, which a reset brings back.
-      if (parent.firstChild === svg && words.still) svg.setAttribute("aria-describedby", `${id}still`);
+      if (ui.panels.firstChild === svg && words.still) svg.setAttribute("aria-describedby", `${id}still`);
       let held;
       const paint = () => {
         if (!svg.drawn) return;
@@ -234,10 +241,8 @@ export function mount({ model, el }, view) {
 
   read();
   view(ui);
-  const summary = make(root, "p", { class: "summary" });
-  const told = make(root, "p", { class: "told", role: "status" });
+  if (!more.querySelector("svg, input")) more.remove();
   if (words.still) make(root, "p", { id: `${id}still`, hidden: "hidden" }, html(t("described", words)));
-  const tools = buttons(head, words.title);
   if (model.link) button(tools, words.link, (b) => {
     model.link(state);
     b.textContent = words.linked;

@@ -53,12 +53,32 @@ def slope(w: float, h: float) -> float:
     return w * (1 - h * h)
 
 
+def cycle(w: float, b: float) -> tuple[float, ...]:
+    """Return the two values between which h ← tanh(w h + b) ends up swinging, the larger first.
+
+    Empty if there is no swing. There is one where the slope at the fixed point is below −1; then
+    f(f(h)) − h changes its sign once between the fixed point and 1.
+    """
+    h = fixed_points(w, b)[0]
+    if slope(w, h) >= -1:
+        return ()
+    low, high = h + 1e-6, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if math.tanh(w * math.tanh(w * middle + b) + b) > middle:
+            low = middle
+        else:
+            high = middle
+    top = (low + high) / 2
+    return top, math.tanh(w * top + b)
+
+
 class OneUnit(Explorable):
     """One unit h ← tanh(w h + u x + b): cobweb, state over time, fixed points for every w."""
 
     name = "unit"
     w = Number(2.0, -3.0, 3.0, 0.05)
     b = Number(0.0, -1.5, 1.5, 0.05)
-    u = Number(0.0, 0.0, 3.0, 0.05)
-    h0 = Number(0.5, -1.0, 1.0, 0.05)
+    u = Number(2.0, 0.0, 3.0, 0.05)
+    h0 = Number(0.0, -1.0, 1.0, 0.05)
     steps = Number(40, 0, STEPS, 1)

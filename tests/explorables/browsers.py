@@ -75,6 +75,12 @@ new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
 })).observe({ type: "layout-shift", buffered: true });"""
 
 
+def open_more(root: Any) -> None:
+    """Open what a figure, or each one of a page, has under "More", and wait until it is drawn."""
+    root.locator(".more").evaluate_all("all => all.forEach((more) => (more.open = true))")
+    drawn(root if hasattr(root, "goto") else root.page)
+
+
 def nudge(slider: Any) -> None:
     """Move a slider by one step with an arrow key, away from its end if it is there."""
     slider.focus()

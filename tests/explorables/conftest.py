@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from browsers import PATIENCE, serving
+from browsers import PATIENCE, open_more, serving
 
 import rnncourse
 
@@ -39,10 +39,13 @@ def js(browser, scripts):
 
 @pytest.fixture
 def twin(browser, tmp_path):
-    """Open an explorable's twin in a page of its own; any error in the page fails the test."""
+    """Open an explorable's twin in a page of its own; any error in the page fails the test.
+
+    With `more`, what stands under "More" is open.
+    """
     pages, errors = [], []
 
-    def show(explorable, *, width=780, theme="light", **context):
+    def show(explorable, *, width=780, theme="light", more=True, **context):
         path = tmp_path / f"{len(pages)}.html"
         head = f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><body>'
         path.write_text(head + explorable.to_html(), encoding="utf-8")
@@ -52,6 +55,8 @@ def twin(browser, tmp_path):
         page.on("console", lambda m: m.type == "error" and errors.append(m.text))
         page.goto(path.as_uri())
         page.wait_for_selector(".rnnx .summary")
+        if more:
+            open_more(page)
         pages.append(page)
         return page
 

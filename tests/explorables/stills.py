@@ -18,8 +18,8 @@ CLASSES = [_by_name[name] for name in words() if name != "kit"]
 WIDTH = 736
 COLLECT = """() => {
   const root = document.querySelector(".rnnx");
-  const box = root.querySelector(".panels").getBoundingClientRect();
-  const panels = [...root.querySelectorAll(".panels svg[role=img]")].map((svg) => {
+  const box = root.querySelector(":scope > .panels").getBoundingClientRect();
+  const panels = [...root.querySelectorAll(":scope > .panels svg[role=img]")].map((svg) => {
     const at = svg.getBoundingClientRect();
     const place = [at.left - box.left, at.top - box.top, at.width, at.height].map(Math.round);
     // Well-formed, and with the namespace of the HTML in it.

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from browsers import PATIENCE, arriving, drawn, follow, nudge, serving, settle
+from browsers import PATIENCE, arriving, drawn, follow, nudge, open_more, serving, settle
 from bs4 import BeautifulSoup
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
@@ -60,7 +60,7 @@ class Figure:
     def __enter__(self):
         self.root.wait_for()
         self.root.scroll_into_view_if_needed()
-        self.settle()
+        open_more(self.root)
         return self
 
     def __exit__(self, kind, *_):
