@@ -184,18 +184,19 @@ export function mount({ model, el }, view) {
     },
     /** A button one step back (`by` is −1) or on. */
     stepper: (parent, by, act) => button(parent, by < 0 ? words.back : words.forward, act, by < 0 ? words["back.name"] : words["forward.name"]),
-    /** Buttons back, play, forward for the whole number `key`. With reduced motion, play jumps to the end. */
-    player(key, { every = 600, parent = ui.controls, write = (value) => set({ [key]: value }) } = {}) {
-      const { low, high } = traits[key];
+    /** Buttons back, play, forward for the whole number `key`, or for another one in `range`, as with a slider.
+     *  With reduced motion, play jumps to the end. */
+    player(key, { every = 600, parent = ui.controls, range: { low, high } = traits[key], read = () => state[key],
+      write = (value) => set({ [key]: value }) } = {}) {
       const box = buttons(parent, t(key));
       const stop = () => (halt(), schedule());
-      const go = (by) => write(state[key] + by);
+      const go = (by) => write(clamp(read() + by, low, high));
       ui.stepper(box, -1, () => (stop(), go(-1)));
       const play = button(box, words.play, () => {
         if (timer) return stop();
         if (matchMedia("(prefers-reduced-motion: reduce)").matches) return write(high);
-        if (state[key] === high) write(low);
-        timer = setInterval(() => (state[key] < high ? go(1) : stop()), every);
+        if (read() === high) write(low);
+        timer = setInterval(() => (read() < high ? go(1) : stop()), every);
         schedule();
       });
       ui.stepper(box, 1, () => (stop(), go(1)));
