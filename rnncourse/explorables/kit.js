@@ -247,6 +247,7 @@ export function mount({ model, el }, view) {
   if (model.link) button(tools, words.link, (b) => {
     model.link(state);
     b.textContent = words.linked;
+    clearTimeout(speak); // it would be spoken over
     say(words.linked);
     setTimeout(() => (b.textContent = words.link), 1500);
   }, words["link.name"]);
