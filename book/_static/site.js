@@ -134,16 +134,17 @@ const SCROLLS = {
   ".pst-scrollable-table-container": "Table",
 };
 function reachScrolling() {
-  for (const [selector, name] of Object.entries(SCROLLS)) {
-    for (const box of all(`article ${selector}`)) {
-      const scrolls = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
-      if (scrolls === box.hasAttribute("tabindex")) continue;
-      if (!scrolls) for (const key of ["tabindex", "role", "aria-label"]) box.removeAttribute(key);
-      else {
-        box.tabIndex = 0;
-        box.setAttribute("role", "group");
-        box.setAttribute("aria-label", `${name} that scrolls sideways`);
-      }
+  const scrolls = (box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+  const open = (box) => !box.closest("details:not([open])"); // what is folded waits for its toggle
+  const boxes = Object.entries(SCROLLS).flatMap(([selector, name]) =>
+    all(`article ${selector}`).filter(open).map((box) => [box, name, scrolls(box)])); // before anything changes
+  for (const [box, name, scrolling] of boxes) {
+    if (scrolling === box.hasAttribute("tabindex")) continue;
+    if (!scrolling) for (const key of ["tabindex", "role", "aria-label"]) box.removeAttribute(key);
+    else {
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", `${name} that scrolls sideways`);
     }
   }
 }

@@ -38,8 +38,8 @@ def addresses():
 class Figure:
     """One explorable on its page, in a window of its own."""
 
-    def __init__(self, browser, address, name, hash="", clock=False, **context):
-        self.name, self.trouble, self.base = name, [], address
+    def __init__(self, browser, address, name, hash="", clock=False, more=True, **context):
+        self.name, self.trouble, self.base, self.more = name, [], address, more
         context = {"viewport": {"width": 1280, "height": 900}, **context}
         self.context = browser.new_context(**context)
         self.context.set_default_timeout(PATIENCE)
@@ -60,7 +60,9 @@ class Figure:
     def __enter__(self):
         self.root.wait_for()
         self.root.scroll_into_view_if_needed()
-        open_more(self.root)
+        if self.more:
+            open_more(self.root)
+        self.settle()
         return self
 
     def __exit__(self, kind, *_):
@@ -135,6 +137,33 @@ def test_it_is_drawn_and_told(figure):
     for svg in svgs.all():
         assert svg.get_attribute("aria-label").strip()
         assert svg.evaluate("e => e.childElementCount") > 3
+
+
+def test_the_picture_comes_first_and_fits_a_phone_with_what_works_it(browser, addresses, name):
+    phone = {"viewport": {"width": 390, "height": 844}}
+    with Figure(browser, addresses["file"], name, more=False, **phone) as figure:
+        top = figure.root.bounding_box()["y"]
+        assert not figure.root.locator(".more").evaluate("more => more.open")
+        picture = figure.root.locator("svg[role=img]").first.bounding_box()
+        assert picture["y"] - top < 110
+        assert picture["height"] > 100
+        controls = figure.root.locator("> .controls")
+        assert controls.locator("input, button").count() >= 2
+        box = controls.bounding_box()
+        assert box["y"] > picture["y"] + picture["height"]
+        assert box["y"] + box["height"] - top <= 780
+        assert figure.root.get_by_role("button", name="Play", exact=True).is_visible()
+
+
+def test_few_words_stand_before_a_figure(name):
+    page = BeautifulSoup((SITE / PLACES[name]).read_text(encoding="utf-8"), "html.parser")
+    cell = page.find(id=f"explore-{name}").find_parent("div", class_="cell")
+    words = 0
+    for before in cell.find_previous_siblings():
+        if before.name != "p":  # a heading, a question, another cell
+            break
+        words += len(before.get_text().split())
+    assert words <= 30
 
 
 def test_every_control_answers_to_the_keyboard(figure):
