@@ -199,6 +199,7 @@ export function mount({ model, el }, view) {
         timer = setInterval(() => (read() < high ? go(1) : stop()), every);
         schedule();
       });
+      play.className = "play";
       ui.stepper(box, 1, () => (stop(), go(1)));
       ui.each(() => put(play, timer ? words.pause : words.play));
     },

@@ -84,7 +84,7 @@ function view(ui) {
     const a = axes(w, height, { x: [0, STEPS, [0, 10, 20, 30, 40], t("time")], y: [-1, 1, [-1, 0, 1], t("value")] });
     const pulses = PULSES.map((x, i) => x * s.u && rect(a.x(i + 0.5), x > 0 ? a.y(1) : a.y(0), a.x(1) - a.x(0), a.y(0) - a.y(1), "input faint"));
     const seen = h.slice(0, s.steps + 1).map((y, k) => [a.x(k), a.y(y)]);
-    return a.svg + pulses.filter(Boolean).join("") + (s.u ? text(a.x(10.5), a.y(1) - 6, t("pulse"), "input") : "") +
+    return a.svg + pulses.filter(Boolean).join("") + (s.u ? text(a.x(10.5), a.y(1) - 6, t("pulse"), "input") + text(a.x(27), a.y(0) - 6, t("down"), "input", "start") : "") +
       path(seen, "error") + seen.map(([x, y]) => circle(x, y, 2.5, "error")).join("");
   }, { height: (w) => (w > 380 ? 260 : 150), min: 400 });
 
