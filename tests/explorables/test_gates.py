@@ -241,9 +241,8 @@ def test_the_story_fits_on_a_screen(twin, width, first, whole):
 def test_no_words_meet_at_any_step_or_operation(twin, width):
     page = twin(gates.Gates(), width=width)
     page.evaluate("document.body.style.margin = 0")
+    choose = "(changes) => document.querySelector('.rnnx').explorable.set(changes)"
     for t, op in [*((t, 6) for t in range(1, 7)), *((4, op) for op in range(1, 6))]:
-        page.evaluate(
-            "(s) => document.querySelector('.rnnx').explorable.set(s)", {"t": t, "op": op}
-        )
+        page.evaluate(choose, {"t": t, "op": op})
         settle(page)
         assert page.evaluate(MEETING) == [], (t, op)
