@@ -107,13 +107,21 @@ function view(ui) {
       const room = a.left + (key === "full" ? 96 : 12);
       const [x, y] = points[key].find(([x, y]) => x > room && y < a.bottom - 22) ?? points[key][T];
       return { key, x, y: key === "full" ? Math.max(y - 8, a.top + 12) : y + 17 };
-    }).sort((p, q) => q.y - p.y).map(({ key, x, y }) => {
-      const here = Math.min(y, low);
-      low = here - 16;
+    }).sort((p, q) => q.y - p.y);
+    for (const name of names) {
+      name.y = Math.min(name.y, low);
+      low = name.y - 16;
+    }
+    const written = names.map(({ key, x, y }) => {
       const end = key === "full" || x > a.right - 96;
-      return text(end ? x - 4 : x + 4, here, t(key), looks[key].split(" ")[0], end ? "end" : "start", halo);
+      return text(end ? x - 4 : x + 4, y, t(key), looks[key].split(" ")[0], end ? "end" : "start", halo);
     });
-    return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn) + names.join("") +
+    // What lies between the two is named where there is room for the words.
+    const [above, below] = [points.full[0][1], Math.min(points.direct.find(([x]) => x > a.left + 100)[1], a.bottom)];
+    const middle = (above + below) / 2 + 4;
+    if (below - above > 13 && names.every(({ y }) => Math.abs(y - middle) > 15))
+      written.push(text(a.left + 8, middle, t("indirect"), "quiet", "start"));
+    return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn) + written.join("") +
       text(a.right, a.top + 14, t("from"), "quiet", "end", halo);
   }, { height: (w) => (w > 480 ? 238 : 236), min: 480 });
 
