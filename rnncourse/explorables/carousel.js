@@ -163,7 +163,7 @@ function view(ui) {
     three: { b_f: 3, gain: 1, gates: free },
     shut: { b_f: 3, gain: 1, gates: free.map((v, k) => (k === 19 ? 0.05 : v)), step: 20 },
     large: { b_f: 3, gain: 8, gates: free },
-  }, ui.controls.lastChild);
+  });
 
   const parent = ui.more.controls;
   ui.slider("gain", { parent, shown: (v) => `×${fmt(v, 1)}` });

@@ -93,18 +93,20 @@ function view(ui) {
     read: { ...ready, t: 3 },
     overwrite: { ...ready, t: 4 },
     forget: { ...ready, t: 5 },
-  }, ui.controls.lastChild);
+  });
   for (const key of ["s", "v"])
     ui.slider(key, { label: () => t(key, { t: at.t }), read: () => at[key][at.t - 1], write: (value) => enter(key, at.t, value), shown: (value) => num(value, 1) });
 
   // Under "More": the biases, one operation after another with its equation, and all the inputs.
   for (const key of ["b_f", "b_i", "b_o"]) ui.slider(key, { parent: controls });
+  controls.insertAdjacentHTML("beforeend", tag("div", { class: "controls", style: "flex:1 1 100%" }));
+  const walk = controls.lastChild;
   ui.player("op", {
-    every: 1200, parent: controls, range: { low: 1, high: 6 * STEPS },
+    every: 1200, parent: walk, range: { low: 1, high: 6 * STEPS },
     read: () => 6 * (at.t - 1) + at.op, write: (k) => ui.set({ t: Math.ceil(k / 6), op: ((k - 1) % 6) + 1 }),
   });
-  controls.insertAdjacentHTML("beforeend", tag("div", { class: "num", style: "flex:1 1 290px;min-height:4.4em;font-size:14px" }));
-  const equation = controls.lastChild;
+  walk.insertAdjacentHTML("beforeend", tag("div", { class: "num", style: "flex:1 1 290px;min-height:4.4em;font-size:14px" }));
+  const equation = walk.lastChild;
   ui.each(() => {
     const q = ORDER[at.op - 1];
     const head = tag("strong", {}, html(t("operation", { op: at.op, name: t(`op.${q}`) })));
@@ -120,9 +122,9 @@ function view(ui) {
     return marked + x.svg + text(2, high - 6, "h_t", "hidden", "start") + at.v.map((value, n) => {
       const [k, px, signal] = [n + 1, x.x(n + 1), at.s[n]];
       return grip(px - 12, `v${k}`, value) + grip(px + 12, `s${k}`, signal, rect(px + 5, x.y(signal) - 7, 14, 14, "input handle")) +
-        text(px, high - 6, num(trace[k].h, 2), "hidden", "middle", small);
+        (wide > 30 ? text(px, high - 6, num(trace[k].h, 2), "hidden", "middle", small) : "");
     }).join("");
-  }, { height: () => 170, min: 480, parent: ui.more.panels, drag: (_, y, what) => enter(what[0], +what.slice(1), x.back.y(y)) });
+  }, { height: () => 170, min: 480, parent: controls, drag: (_, y, what) => enter(what[0], +what.slice(1), x.back.y(y)) });
 
   ui.summary = () => {
     const q = ORDER[at.op - 1];
