@@ -165,7 +165,7 @@ function view(ui) {
         node(x, FOOT, W, used && "error", s.error !== "E" && step > lit.m ? null : `W${step}`);
     }
     return svg;
-  }, { height: () => 185, click });
+  }, { height: () => 184, click });
 
   // What is calculated at this moment.
   const chain = ({ m, row, jacobians }) => [[over("∂E", m, "∂h", m), [row]], ...jacobians.map((J, i) => [at("J", m - i), J])];
@@ -199,7 +199,7 @@ function view(ui) {
       }
     }
     return svg;
-  }, { height: () => 135 }).style.alignSelf = "center";
+  }, { height: () => 134 }).style.alignSelf = "center";
 
   // The terms, each added to those before it, for every entry of the weight.
   ui.panel("sum", (w, height) => {
@@ -224,7 +224,7 @@ function view(ui) {
       svg += text(0, y + 4, `${W}[${p}, ${q}]`, "", "start") + text(w, y + 4, number(ends[done], digits), "", "end");
     }));
     return svg + (agrees ? text(w, height - 3, t("agree"), "", "end") : "");
-  }, { height: () => 128, min: 500 });
+  }, { height: () => 126, min: 500 });
 
   const slider = ui.slider("path", {
     range: { low: 1, high: 12, step: 1 },
