@@ -151,8 +151,7 @@ function view(ui) {
     };
     const names = (together ? [0] : [0, 1]).map((i) => (s.updates ? name(i) : ""));
     return ground.frame + framed(map, ground.bands + trails) +
-      handle(...begin, "output", "start") +
-      [1, 0].map((i) => (inside(now[i]) ? MARKS[i](...marks[i + 1]) : arrow(...at(runs[i][off[i] - 1]), ...marks[i + 1], `${TEXTS[i]} thick`))).join("") +
+      [1, 0].map((i) => (inside(now[i]) ? MARKS[i](...marks[i + 1]) : arrow(...at(runs[i][off[i] - 1]), ...marks[i + 1], `${TEXTS[i]} thick`))).join("") + handle(...begin, "output", "start") +
       names.join("") + label(...begin, [t("start")], "output", [13]);
   }, {
     height: () => 290, min: 400,
