@@ -198,14 +198,14 @@ def test_every_control_answers_to_the_keyboard(figure):
 
 def test_tab_reaches_every_control_and_the_focus_shows(figure):
     figure.reset()
-    figure.root.get_by_role("button").first.focus()
+    figure.root.locator("button, input").first.focus()
     figure.page.keyboard.press("Shift+Tab")
     reached = set()
     for _ in range(80):
         figure.page.keyboard.press("Tab")
         reached.add(figure.root.evaluate(
             """e => { const at = document.activeElement;
-            const all = [...e.querySelectorAll('button, input')];
+            const all = [...e.querySelectorAll('button, input, summary')];
             return e.contains(at) ? all.indexOf(at) : -1; }"""
         ))  # fmt: skip
         if -1 in reached:
@@ -213,7 +213,7 @@ def test_tab_reaches_every_control_and_the_focus_shows(figure):
         style = figure.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert style != "none"
     wanted = figure.root.evaluate(
-        """e => [...e.querySelectorAll('button, input')].map((x, i) => [x, i])
+        """e => [...e.querySelectorAll('button, input, summary')].map((x, i) => [x, i])
         .filter(([x]) => x.offsetParent && !x.disabled && !(x.type === 'radio' && !x.checked))
         .map(([, i]) => i)"""
     )
