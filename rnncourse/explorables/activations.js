@@ -87,7 +87,7 @@ export function wrap(characters, columns) {
 }
 
 // Of a line of text, from its top: the letters stand between two edges. Bars up stand on the upper one, bars down hang from the lower one.
-const [LINE, UPPER, LOWER, BAR] = [44, 14, 31, 13];
+const [LINE, UPPER, LOWER, BAR] = [49, 16, 33, 13];
 const LAGS = 60;
 const symbol = (c) => ({ " ": "␣", "\n": "↵" })[c] ?? c;
 const percent = (p) => (p < 0.0005 ? "<0.1 %" : `${fmt(100 * p, 1)} %`);
@@ -173,12 +173,12 @@ function view(ui) {
   page.addEventListener("pointermove", (event) => event.pointerType === "mouse" && look(under(event)));
   page.addEventListener("pointerleave", () => look(undefined));
 
-  ui.slider("unit");
   const row = ui.controls.appendChild(document.createElement("div"));
   row.className = "buttons";
   ui.player("position", { every: 120, parent: row });
   if (data.presets.quotation) ui.presets(data.presets, row);
   ui.toggle("gradient", { parent: row });
+  ui.slider("unit");
 
   // ---- more: the gradient by lag, and what the network makes of all its units
   const { panels: parent, controls } = ui.more;

@@ -102,11 +102,13 @@ function view(ui) {
     const drawn = Object.keys(curves).map((key) => path(points[key], looks[key])).join("");
     // A curve's name stands at its left end, or where the curve comes into the plot: that of the full
     // derivative above it, the others below.
-    let low = a.bottom - 5;
+    let low = a.bottom - 9;
     const names = Object.keys(looks).map((key) => {
       const room = a.left + (key === "full" ? 96 : 12);
       const [x, y] = points[key].find(([x, y]) => x > room && y < a.bottom - 22) ?? points[key][T];
-      return { key, x, y: key === "full" ? Math.max(y - 8, a.top + 12) : y + 17 };
+      // The name of the full derivative stands above all of the curve that it passes.
+      const over = Math.min(...points.full.filter(([px]) => px > x - 100 && px <= x + 1).map(([, py]) => py));
+      return { key, x, y: key === "full" ? Math.max(over - 8, a.top + 12) : y + 17 };
     }).sort((p, q) => q.y - p.y);
     for (const name of names) {
       name.y = Math.min(name.y, low);
@@ -119,7 +121,7 @@ function view(ui) {
     // What lies between the two is named where there is room for the words.
     const [above, below] = [points.full[0][1], Math.min(points.direct.find(([x]) => x > a.left + 100)[1], a.bottom)];
     const middle = (above + below) / 2 + 4;
-    if (below - above > 13 && names.every(({ y }) => Math.abs(y - middle) > 15))
+    if (below - above > 13 && Math.abs(middle - 4 - a.y(0)) > 9 && names.every(({ y }) => Math.abs(y - middle) > 15))
       written.push(text(a.left + 8, middle, t("indirect"), "quiet", "start"));
     return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn) + written.join("") +
       text(a.right, a.top + 14, t("from"), "quiet", "end", halo);
@@ -155,8 +157,8 @@ function view(ui) {
     },
   });
 
-  ui.slider("b_f");
   ui.player("b_f", { every: 200, range: { low: -10, high: 30 }, read: () => Math.round(5 * s.b_f), write: (v) => ui.set({ b_f: v / 5 }) });
+  ui.slider("b_f");
   ui.presets({
     zero: { b_f: 0, gain: 1, gates: free },
     one: { b_f: 1, gain: 1, gates: free },

@@ -179,9 +179,9 @@ function view(ui) {
     drag: (x, y) => ui.set({ max_norm: 10 ** plot.back.y(y) }),
   });
 
+  ui.player("updates", { every: 60 });
   ui.slider("updates");
   ui.slider("max_norm");
-  ui.player("updates", { every: 60 });
   const start = (w, b) => ({ w, b, learning_rate: 0.5, max_norm: 0.1, updates: UPDATES });
   ui.presets({ chapter: start(5.5, -2), low: start(4.6, -2.8), soft: { ...start(4.2, -2.9), learning_rate: 0.1 } });
 

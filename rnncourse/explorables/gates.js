@@ -78,8 +78,9 @@ function view(ui) {
       const [y, zero, chosen] = [level(c), level(0), k === at.t];
       // Narrow, every other word stands a line lower.
       const [label, low] = [`${k} ${word(k)}`, high > 104 && k % 2 ? 14 : 0];
-      return line(px - wide / 2, zero, px + wide / 2, zero, "axis") + rect(px - 12, Math.min(y, zero), 24, Math.abs(y - zero), "cell") +
-        text(px, y + (c < 0 ? 13 : -5), num(c, 2), "cell", "middle", small) +
+      return line(px - wide / 2, zero, px + wide / 2, zero, "axis") +
+        tag("g", k > at.t ? { class: "faint" } : {}, rect(px - 12, Math.min(y, zero), 24, Math.abs(y - zero), "cell") +
+          text(px, y + (c < 0 ? 13 : -5), num(c, 2), "cell", "middle", small)) +
         text(clamp(px, 30, w - 30), high - 5 - low, label, chosen ? "" : "quiet", "middle", { style: `font-size:11px;font-weight:${chosen ? 700 : 400}` }) +
         column(k, "fill:transparent", k);
     }).join("");
@@ -94,7 +95,7 @@ function view(ui) {
     overwrite: { ...ready, t: 4 },
     forget: { ...ready, t: 5 },
   });
-  for (const key of ["s", "v"])
+  for (const key of ["v", "s"])
     ui.slider(key, { label: () => t(key, { t: at.t }), read: () => at[key][at.t - 1], write: (value) => enter(key, at.t, value), shown: (value) => num(value, 1) });
 
   // Under "More": the biases, one operation after another with its equation, and all the inputs.
@@ -153,10 +154,12 @@ function drawCell(w, at, before, now, t, glide) {
   const value = (op, x, y, shown, anchor = "start", size) => (op > at.op ? "" : text(x, y, shown, "", anchor, bold(op, size)));
 
   const glow = (op, ...points) => (op === at.op ? path(points, "", { style: GLOW }) : "");
-  // A pipe, and in it what flows: as thick as the valve before it is open.
-  const pipe = (op, points, open, flow) => {
-    const drawn = (color, width) => path(points, "", { style: `stroke:var(--${color});stroke-width:${width}${glide}` });
-    return drawn("line", 18) + drawn("card", 15) + drawn(flow, op <= at.op ? +(15 * open).toFixed(1) : 0);
+  // A pipe, and in it what flows: as thick as the valve before it is open, and pale where it is next to nothing.
+  const pipe = (op, points, open, flow, carried) => {
+    const drawn = (color, width, full = 1) =>
+      path(points, "", { style: `stroke:var(--${color});stroke-width:${width};stroke-opacity:${full}${glide}` });
+    const full = clamp(Math.abs(carried) / 0.4, 0.15, 1).toFixed(2);
+    return drawn("line", 18) + drawn("card", 15) + drawn(flow, op <= at.op ? +(15 * open).toFixed(1) : 0, full);
   };
   // Two blades shut a pipe from both sides; beside them stands how open it is.
   const valve = (op, x, y, open, [dx, dy], across) => part(op, ...[-1, 1].map((side) => {
@@ -180,16 +183,16 @@ function drawCell(w, at, before, now, t, glide) {
   return glow(1, [f, bus], [f, top]) + glow(2, [i, bus], [i, meet], [g, meet]) + glow(3, [o, bus], [o, show], [out, show]) +
     glow(4, [g, bus], [g, meet + 20]) + glow(5, [left, top], [right, top]) +
     // The pipes.
-    pipe(6, [[out, top], [out, show]], 1, "cell") + pipe(6, [[out, show], [out, bus], [right - r, bus]], now.o, "hidden") +
-    pipe(4, [[g, box - 28], [g, meet]], 1, "quiet") + pipe(5, [[g, meet], [g, top]], now.i, "quiet") +
-    pipe(0, [[left, top], [f, top]], 1, "cell") + pipe(5, [[f, top], [g, top]], now.f, "cell") +
-    pipe(5, [[g, top], [right - r, top]], Math.max(now.f, now.i), "cell") +
+    pipe(6, [[out, top], [out, show]], 1, "cell", now.c) + pipe(6, [[out, show], [out, bus], [right - r, bus]], now.o, "hidden", now.h) +
+    pipe(4, [[g, box - 28], [g, meet]], 1, "quiet", now.g) + pipe(5, [[g, meet], [g, top]], now.i, "quiet", now.i * now.g) +
+    pipe(0, [[left, top], [f, top]], 1, "cell", before.c) + pipe(5, [[f, top], [g, top]], now.f, "cell", now.f * before.c) +
+    pipe(5, [[g, top], [right - r, top]], Math.max(now.f, now.i), "cell", now.c) +
     // The hidden state and the input to all gates, and the gates to their valves.
     line(left, bus, o, bus, "hidden") + line(input, bus, input, bus + 36, "input") + circle(input, bus, 4, "input") +
     part(1, arrow(f, box - 28, f, top + blade(now.f), "edge")) +
     part(2, path([[i, box - 28], [i, meet]], "edge"), arrow(i, meet, g - blade(openI), meet, "edge")) +
     part(3, path([[o, box - 28], [o, show]], "edge"), arrow(o, show, out - blade(openO), show, "edge")) +
-    valve(1, f, top, now.f, [9, 32], true) + valve(2, g, meet, openI, [12, 22]) + valve(3, out, show, openO, [26, 5]) +
+    valve(1, f, top, now.f, [9, 32], true) + valve(2, g, meet, openI, [26, 5]) + valve(3, out, show, openO, [26, 5]) +
     gate(1, f, "f", "σ", "output") + gate(2, i, "i", "σ", "output") + gate(4, g, "g", "tanh") + gate(3, o, "o", "σ", "output") +
     // The sum, the squeezed memory, and what they carry.
     part(5, circle(g, top, 13, "node"), path([[g - 6, top], [g + 6, top]], ""), path([[g, top - 6], [g, top + 6]], "")) +

@@ -77,33 +77,33 @@ function view(ui) {
     const at = (values, k) => [a.x(k), a.y(Math.log10(values[k]))];
     const seen = s.bounds ? lines : lines.slice(0, 2);
     const curves = seen.map(({ values, cls }) => path(values.map((_, k) => at(values, k)), cls)).reverse().join("");
-    // The names stand beside the ends of the curves: that of the rule in rows at y and y + 16.
+    // The names stand beside the ends of the curves, each in rows at y and y + 16.
     const beside = (values) => clamp(at(values, LAGS)[1], a.top + 8, a.bottom - 24) + 4;
     const [x, y] = [a.right + 14, beside(lines[1].values)];
     let own = beside(norms);
-    if (own > y - 18 && own < y + 34) own = own > y && y + 34 < a.bottom ? y + 34 : y - 18;
+    if (own > y - 34 && own < y + 34) own = own > y && y + 50 < a.bottom ? y + 34 : y - 34;
     const across = a.x(s.lag); // its number stands right of the names of the zones
     const down = clamp(a.y(Math.log10(norms[s.lag])), a.top, a.bottom);
     return zone("explode", LIMIT, HIGH, a.y(LIMIT) - 8) + zone("vanish", LOW, -LIMIT, a.y(-LIMIT) + 18) + a.svg +
       line(a.left, a.y(0), a.right, a.y(0), "axis") + line(across, a.top, across, a.bottom, "grid") + framed(a, curves) +
       text(x, y, t("foretold"), "hidden", "start") + text(x, y + 16, t("radius", { rho: +s.rho.toFixed(2) }), "hidden", "start") +
-      text(x, own, t("measured"), "error", "start", bold) +
+      text(x, own, t("measured"), "error", "start", bold) + text(x, own + 16, num(norms[LAGS]), "error", "start") +
       rect(across - 14, a.top, 28, a.bottom - a.top, "", { "fill-opacity": "0", "data-drag": "lag" }) +
-      text(clamp(across, a.left + 100, a.right - 28), down + (down + 30 < a.bottom ? 25 : -15), num(norms[s.lag]), "error", "middle", halo) +
+      (s.lag < LAGS ? text(clamp(across, a.left + 100, a.right - 28), down + (down + 30 < a.bottom ? 25 : -15), num(norms[s.lag]), "error", "middle", halo) : "") +
       handle(across, down, "error", "lag");
   }, {
     height: () => 300, min: 400,
     drag: (x) => ui.set({ lag: a.back.x(x) }),
   });
 
-  ui.slider("rho");
-  ui.slider("scale");
   // Play: without input, ρ goes up from 0.7 to 1.2, and the norm with it. Then the inputs come.
   ui.player("story", {
     every: 350, range: { low: 0, high: 20 },
     read: () => (s.scale ? Math.min(20, Math.round(10 + 20 * s.scale)) : clamp(Math.round(20 * s.rho - 14), 0, 10)),
     write: (k) => ui.set({ rho: (14 + Math.min(k, 10)) / 20, scale: Math.max(k - 10, 0) / 20 }),
   });
+  ui.slider("rho");
+  ui.slider("scale");
   const second = { network: 2, rho: 0.9, nonnormal: 5 };
   ui.presets({
     linear: { network: 1, rho: 1.2, scale: 0, nonnormal: 1 },

@@ -226,6 +226,8 @@ function view(ui) {
     return svg + (agrees ? text(w, height - 3, t("agree"), "", "end") : "");
   }, { height: () => 126, min: 500 });
 
+  // Of the player's twelve places the last ones are the paths, however many there are.
+  ui.player("path", { every: 2400, range: { low: 1, high: 12 }, read: () => 12 - last + place, write: (v) => go(v - 12 + last) });
   const slider = ui.slider("path", {
     range: { low: 1, high: 12, step: 1 },
     label: () => t(byPath ? "path" : "step"),
@@ -234,8 +236,6 @@ function view(ui) {
     shown: () => `${place}/${last}`,
   });
   ui.choice("error");
-  // Of the player's twelve places the last ones are the paths, however many there are.
-  ui.player("path", { every: 1400, range: { low: 1, high: 12 }, read: () => 12 - last + place, write: (v) => go(v - 12 + last) });
   const story = (weight) => ({ way: "paths", weight, error: "E3", path: 1 });
   ui.presets({ W_hh: story("W_hh"), W_xh: story("W_xh"), recursion: { way: "recursion", error: "E", step: 1 } });
 

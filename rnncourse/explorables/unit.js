@@ -66,35 +66,40 @@ function view(ui) {
   const map = { x: [-1, 1, [-1, 0, 1], t("before")], y: [-1, 1, [-1, 0, 1], t("after")] };
   const fork = { x: [-3, 3, [-3, -1, 1, 3], t("weight")], y: [-1, 1, [-1, 0, 1], t("points")] };
   const square = { height: (w) => Math.min(w, 260), min: 230 };
-  const mark = (x, y, p) => circle(x, y, 5, p.kind === "stable" ? "hidden" : "hidden node");
+  const still = { "pointer-events": "none" }; // it may lie on a ring that can be dragged
+  const mark = (x, y, p) => circle(x, y, 5, p.kind === "stable" ? "hidden" : "hidden node", still);
 
-  let web, forks; // the axes as last drawn
+  let plane, forks; // the axes as last drawn
   ui.panel("cobweb", (w, height) => {
-    const a = (web = axes(w, height, map));
+    const a = (plane = axes(w, height, map));
     const at = ([x, y]) => [a.x(x), a.y(y)];
     const curve = Array.from({ length: 81 }, (_, i) => -1 + i / 40).map((x) => at([x, Math.tanh(s.w * x + s.b)]));
-    const steps = [[s.h0, s.h0]];
-    for (let k = 1; k <= s.steps; k++) steps.push([h[k - 1], h[k]], [h[k], h[k]]);
+    // Up or down to the next state, then across to the diagonal; with a pulse the way misses the curve.
+    const web = (pulsed) => h.slice(0, s.steps).flatMap((from, k) => {
+      const to = h[k + 1];
+      return Boolean(PULSES[k] * s.u) === pulsed ? [[from, from], [from, to], [to, to], [NaN, NaN]].map(at) : [];
+    });
+    const here = h[s.steps];
     return a.svg + line(...at([-1, -1]), ...at([1, 1]), "axis dash") + path(curve, "hidden thick") +
-      path(steps.map(at), "error") + points.map((p) => mark(...at([p.at, p.at]), p)).join("") +
-      handle(...at([s.h0, s.h0]), "error", "h0");
-  }, { ...square, drag: (x) => ui.set({ h0: web.back.x(x) }) });
+      path(web(false), "error") + path(web(true), "input dash") + handle(...at([s.h0, s.h0]), "error", "h0") +
+      points.map((p) => mark(...at([p.at, p.at]), p)).join("") + circle(...at([here, here]), 3, "error", still);
+  }, { ...square, drag: (x) => ui.set({ h0: plane.back.x(x) }) });
 
   ui.panel("trace", (w, height) => {
     const a = axes(w, height, { x: [0, STEPS, [0, 10, 20, 30, 40], t("time")], y: [-1, 1, [-1, 0, 1], t("value")] });
     const pulses = PULSES.map((x, i) => x * s.u && rect(a.x(i + 0.5), x > 0 ? a.y(1) : a.y(0), a.x(1) - a.x(0), a.y(0) - a.y(1), "input faint"));
     const seen = h.slice(0, s.steps + 1).map((y, k) => [a.x(k), a.y(y)]);
     return a.svg + pulses.filter(Boolean).join("") + (s.u ? text(a.x(10.5), a.y(1) - 6, t("pulse"), "input") + text(a.x(27), a.y(0) - 6, t("down"), "input", "start") : "") +
-      path(seen, "error") + seen.map(([x, y]) => circle(x, y, 2.5, "error")).join("");
+      path(seen, "error") + seen.map(([x, y], k) => circle(x, y, k === s.steps ? 5 : 2.5, "error")).join("");
   }, { height: (w) => (w > 380 ? 260 : 150), min: 400 });
 
   // What the story needs stands below its pictures: a push, and whether it is remembered.
+  ui.player("steps", { every: 120 });
   ui.slider("w");
   ui.slider("b");
-  ui.player("steps", { every: 120 });
   ui.presets({
-    latch: { w: 2, b: 0, u: 2, h0: 0, steps: STEPS },
-    forget: { w: 0.5, b: 0, u: 2, h0: 0, steps: STEPS },
+    latch: { w: 2, b: 0, u: 2, h0: -0.95, steps: STEPS },
+    forget: { w: 0.5, b: 0, u: 2, h0: -0.95, steps: STEPS },
     oscillate: { w: -2, b: 0, u: 0, h0: 0.5, steps: STEPS },
   });
   ui.panel("fork", (w, height) => {

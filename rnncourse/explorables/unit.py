@@ -80,5 +80,5 @@ class OneUnit(Explorable):
     w = Number(2.0, -3.0, 3.0, 0.05)
     b = Number(0.0, -1.5, 1.5, 0.05)
     u = Number(2.0, 0.0, 3.0, 0.05)
-    h0 = Number(0.0, -1.0, 1.0, 0.05)
+    h0 = Number(-0.95, -1.0, 1.0, 0.05)
     steps = Number(40, 0, STEPS, 1)

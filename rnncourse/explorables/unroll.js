@@ -90,7 +90,7 @@ function view(ui) {
   const is = (name) => s.weight === name;
   const wire = (name, ...ends) => arrow(...ends, is(name) ? `${COLOR[name]} thick` : "edge", { gap: 2 });
   const mark = (name, px, py, times = "") => text(px, py, t(`weight.${name}`) + times, is(name) ? COLOR[name] : "quiet", "start");
-  const used = (name) => ` × ${n[name]}`;
+  const used = (name) => t("times", { n: n[name] });
 
   /** Step k in a column. The folded one, `whole`, names no step, but all weights and how often they are used. */
   function column(cx, top, half, k, whole) {
@@ -129,7 +129,7 @@ function view(ui) {
     if (s.arrangement === "encoder-decoder" && out === steps) {
       inner += span("reads", 1, inputs, CHAIN + Y) + span("answers", inputs + 1, steps, CHAIN + X + 28);
     }
-    return inner + tag("g", { opacity: far(1) }, text(0, CHAIN - 6, t("unrolled", { T: steps, n: parameterCount(W) }), "quiet", "start"));
+    return inner + tag("g", { opacity: far(1) }, text(0, CHAIN - 6, t("unrolled", { T: steps, n: parameterCount(W) }), "", "start"));
   }
 
   ui.panel("network", (w) => {
@@ -138,7 +138,7 @@ function view(ui) {
     const loop = arrow(side, ch - 12, side, ch + 12, is("W_hh") ? "hidden thick" : "edge", { gap: 1, bend: 26 }) +
       mark("W_hh", side + 32, ch + 4, used("W_hh")) + spot(side, ch - 22, 64, 44, "W_hh");
     return (out ? chain(w, top) : "") + column(cx, top, HALF, step, true) + loop +
-      text(0, top + 12, t("folded", { t: step }), "quiet", "start") + text(0, top + 28, t("count", { n: parameterCount(W) }), "quiet", "start");
+      text(0, top + 12, t("folded", { t: step }), "quiet", "start") + text(0, top + 28, t("count", { n: parameterCount(W) }), "", "start");
   }, {
     height: () => CHAIN + ROW + 2,
     click: (what) => {
@@ -170,7 +170,7 @@ function view(ui) {
       const lit = is(name);
       const top = 18 + high * i;
       return (lit ? rect(0, top, w, high, COLOR[name], { rx: 4, "fill-opacity": "0.14" }) : "") +
-        cells(top + 16, t(`weight.${name}`), parameterCount([W[name]]), used(name), lit ? COLOR[name] : "") +
+        cells(top + 16, t(`weight.${name}`), parameterCount([W[name]]), `× ${n[name]}`, lit ? COLOR[name] : "") +
         (COLOR[name] ? spot(0, top, w, high, name) : "");
     });
     return cells(12, "", t("numbers"), t("uses"), "quiet") + rows.join("") + line(0, 140, w, 140, "axis") +

@@ -275,16 +275,16 @@ def test_play_goes_through_the_paths_and_through_the_recursion(twin):
         play.click()
         seen = [state()["path"]]
         for _ in range(count - 1):
-            page.clock.run_for(1450)
+            page.clock.run_for(2450)
             seen.append(state()["path"])
         assert seen == list(range(1, count + 1))
-        page.clock.run_for(3000)
+        page.clock.run_for(5000)
         assert state()["path"] == count
         assert play.inner_text() == "Play"
     page.get_by_role("button", name="Recursion").click()
     assert (state()["way"], state()["error"], state()["step"]) == ("recursion", "E", 1)
     play.click()
-    page.clock.run_for(12 * 1450)
+    page.clock.run_for(12 * 2450)
     assert state()["step"] == 12
     assert "finite differences" in page.inner_text(".summary")
 

@@ -178,7 +178,7 @@ def test_the_page_draws_each_arrow_that_it_counts_and_shows_pythons_numbers(twin
 def test_a_lit_recurrent_arrow_is_named_however_narrow_the_columns(twin, T):
     page = settled(twin(unroll.Unroll(T=T)))
     names = page.locator("svg").nth(0).locator("text.hidden").all_text_contents()
-    assert f"Whh × {T}" in names  # at the folded arrow
+    assert f"Whh ({T}×)" in names  # at the folded arrow
     assert "Whh" in names  # at the first of the unrolled ones
 
 
@@ -237,7 +237,7 @@ def test_on_a_phone_the_picture_and_what_works_it_fit_at_once(twin, T):
 def test_what_the_page_asks_is_not_on_show_when_it_opens(twin):
     page = settled(twin(unroll.Unroll(), more=False))
     shown_texts = page.locator(".rnnx").text_content()
-    for answer in (f"× {unroll.LONGEST}", "weights: 12", "needs 29"):
+    for answer in (f"{unroll.LONGEST}×", f"× {unroll.LONGEST}", "weights: 12", "needs 29"):
         assert answer not in shown_texts
     assert page.locator(".rnnx > .panels svg").count() == 1  # the counts and their plot wait
 
