@@ -297,7 +297,9 @@ def test_a_link_survives_its_way(cls, browser, tmp_path):
     page.get_by_role("button", name="Reset").click()
     first = page.evaluate(STATE)
     assert sent != first
-    for name, way in WAYS.items():
+    # All ways for a link with long lists and one with choices; the other figures share them out.
+    every = 1 if cls in (Carousel, Unroll) else 4
+    for name, way in list(WAYS.items())[CLASSES.index(cls) % every :: every]:
         follow(page, "elsewhere")
         page.get_by_role("button", name="Reset").click()
         assert page.evaluate(STATE) == first

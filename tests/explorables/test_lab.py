@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 import nbformat
 import pytest
-from browsers import PATIENCE
+from browsers import PATIENCE, open_more
 from nbformat.v4 import new_code_cell, new_notebook
 
 pytestmark = [
@@ -209,6 +209,7 @@ def test_python_moves_the_page_and_the_page_moves_python(lab, browser, name):
     page = notebook.page
     assert notebook.run(0) == ""
     wait_for_the_widget(page)  # and not its twin besides
+    open_more(page)
     notebook.run(1)
     page.wait_for_function(
         """([trait, given, shown]) => {
