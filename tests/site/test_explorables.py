@@ -437,14 +437,15 @@ def test_figures_answer_while_the_page_still_arrives_and_keep_their_height(
           const { width, height } = e.getBoundingClientRect();
           return [width, height];
         })"""
-        before = page.evaluate(sizes)
-        assert len(before) == len(names)
         for name in names:
             root = page.locator(f"#explore-{name} .rnnx")
             state = root.evaluate("e => ({ ...e.explorable.state })")
             nudge(root.locator("input[type=range]:visible:enabled").first)
             assert root.evaluate("e => ({ ...e.explorable.state })") != state
             root.get_by_role("button", name="Reset").click()
+        settle(page)  # a longer text below a figure keeps its room
+        before = page.evaluate(sizes)
+        assert len(before) == len(names)
         assert page.evaluate("document.readyState") == "loading"
         rest.set()
         page.wait_for_load_state()
