@@ -1,4 +1,4 @@
-import { axes, clamp, dot, fmt, framed, handle, line, path, rect, sigmoid, text } from "./draw.js";
+import { axes, clamp, dot, fmt, framed, halo, handle, line, path, rect, sigmoid, text } from "./draw.js";
 import { mount } from "./kit.js";
 import { norm } from "./norm.js";
 
@@ -92,7 +92,6 @@ function view(ui) {
 
   // What of a gradient gets back from step 40.
   const looks = { direct: "cell thick", full: "error thick", rnn: "hidden thick dash" };
-  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:5px;stroke-linejoin:round" };
   ui.panel("reach", (w, height) => {
     const a = axes(w, height, { x: [0, T, [], ""], y: [-12, 4, [-12, -8, -4, 0, 4], t("size")], log: true, bottom: 8, ...sides });
     // What leaves the plot is cut at its frame; 0 is far below it.
@@ -101,14 +100,14 @@ function view(ui) {
     const gap = path([...points.full, ...points.direct.toReversed()], "", { style: "fill:var(--error);fill-opacity:.12;stroke:none" });
     const drawn = Object.keys(curves).map((key) => path(points[key], looks[key])).join("");
     // A curve's name stands at its left end, or where the curve comes into the plot: that of the full
-    // derivative above it, the others below.
+    // derivative above all of the curve that it passes, the others below theirs.
     let low = a.bottom - 9;
     const names = Object.keys(looks).map((key) => {
       const room = a.left + (key === "full" ? 96 : 12);
       const [x, y] = points[key].find(([x, y]) => x > room && y < a.bottom - 22) ?? points[key][T];
-      // The name of the full derivative stands above all of the curve that it passes.
-      const over = Math.min(...points.full.filter(([px]) => px > x - 100 && px <= x + 1).map(([, py]) => py));
-      return { key, x, y: key === "full" ? Math.max(over - 8, a.top + 12) : y + 17 };
+      if (key !== "full") return { key, x, y: y + 17 };
+      const passed = points.full.filter(([px]) => px > x - 100 && px <= x + 1);
+      return { key, x, y: Math.max(Math.min(...passed.map(([, py]) => py)) - 8, a.top + 12) };
     }).sort((p, q) => q.y - p.y);
     for (const name of names) {
       name.y = Math.min(name.y, low);
@@ -125,7 +124,7 @@ function view(ui) {
       written.push(text(a.left + 8, middle, t("indirect"), "quiet", "start"));
     return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn) + written.join("") +
       text(a.right, a.top + 14, t("from"), "quiet", "end", halo);
-  }, { height: (w) => (w > 480 ? 238 : 236), min: 480 });
+  }, { height: () => 238, min: 480 });
 
   // Why: the gates on the way.
   let bars, grab;

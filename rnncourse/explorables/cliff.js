@@ -1,4 +1,4 @@
-import { arrow, axes, circle, clamp, fmt, framed, handle, line, path, power, rect, scale, sigmoid, tag, text } from "./draw.js";
+import { arrow, axes, circle, clamp, fmt, framed, halo, handle, line, path, power, rect, scale, sigmoid, tag, text } from "./draw.js";
 import { mount } from "./kit.js";
 
 const [STEPS, UPDATES] = [50, 200];
@@ -71,7 +71,6 @@ function bands() {
   return (drawn ??= BANDS.map((c) => ({ c, points: [...side(c, -1), ...(c < 0.09 ? side(c, 1).reverse() : corners)] })));
 }
 
-const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4;stroke-linejoin:round" };
 const ring = "stroke:var(--card);stroke-width:1.5";
 // Plain descent: dots, in ink, a disk. Clipped descent: a thin line, in blue, a square.
 const TEXTS = ["", "hidden"];

@@ -70,6 +70,8 @@ export function text(x, y, s, cls, anchor = "middle", more) {
   }
   return tag("text", { x, y, class: cls, "text-anchor": anchor, ...more }, inner);
 }
+/** For text that lies over lines. */
+export const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4;stroke-linejoin:round" };
 /** An arrow that stops `gap` pixels short of both ends, bent by `bend` pixels to its left. */
 export function arrow(x1, y1, x2, y2, cls = "edge", { gap = 0, bend = 0, ...more } = {}) {
   const long = Math.hypot(x2 - x1, y2 - y1) || 1;

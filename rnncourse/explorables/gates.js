@@ -123,7 +123,7 @@ function view(ui) {
     return marked + x.svg + text(2, high - 6, "h_t", "hidden", "start") + at.v.map((value, n) => {
       const [k, px, signal] = [n + 1, x.x(n + 1), at.s[n]];
       return grip(px - 12, `v${k}`, value) + grip(px + 12, `s${k}`, signal, rect(px + 5, x.y(signal) - 7, 14, 14, "input handle")) +
-        (wide > 30 ? text(px, high - 6, num(trace[k].h, 2), "hidden", "middle", small) : "");
+        text(px, high - 6, num(trace[k].h, 2), "hidden", "middle", small);
     }).join("");
   }, { height: () => 170, min: 480, parent: controls, drag: (_, y, what) => enter(what[0], +what.slice(1), x.back.y(y)) });
 

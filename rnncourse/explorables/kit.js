@@ -230,7 +230,7 @@ export function mount({ model, el }, view) {
     say(words.linked);
     setTimeout(() => (b.textContent = words.link), 1500);
   }, words["link.name"]);
-  button(tools, words.reset, () => (halt(), set(Object.fromEntries(keys.map((key) => [key, traits[key].default])))));
+  button(tools, words.reset, () => (halt(), (summary.style.minHeight = ""), set(Object.fromEntries(keys.map((key) => [key, traits[key].default])))));
   model.on("change", schedule);
   root.explorable = ui; // for whoever drives the page from outside
   settle(); // before the first frame

@@ -1,4 +1,4 @@
-import { axes, circle, clamp, dot, fmt, framed, handle, line, path, power, rect, text } from "./draw.js";
+import { axes, circle, clamp, dot, fmt, framed, halo, handle, line, path, power, rect, text } from "./draw.js";
 import { mount } from "./kit.js";
 import { norm } from "./norm.js";
 
@@ -41,7 +41,6 @@ const num = (x) => {
   return x >= 0.1 && x < 1000 ? fmt(x) : `${m}·${power(+n)}`;
 };
 
-const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4;stroke-linejoin:round" };
 const bold = { "font-weight": "700" };
 
 function view(ui) {

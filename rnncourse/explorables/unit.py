@@ -1,6 +1,7 @@
 """One unit, h ← tanh(w h + u x + b): its fixed points, its path and what it remembers."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 from ..validation import require_number
@@ -21,6 +22,18 @@ def trajectory(w: float, u: float, b: float, h0: float) -> list[float]:
     return h
 
 
+def _halve(low: float, high: float, above: Callable[[float], bool]) -> float:
+    """Return the place between `low` and `high` where `above` changes its answer."""
+    sign = above(low)
+    for _ in range(60):
+        middle = (low + high) / 2
+        if above(middle) == sign:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
 def fixed_points(w: float, b: float) -> list[float]:
     """Return every h in (−1, 1) with h = tanh(w h + b), in ascending order: one to three.
 
@@ -33,19 +46,11 @@ def fixed_points(w: float, b: float) -> list[float]:
     if w > 1:
         turn = math.sqrt(1 - 1 / w)
         ends = [-1.0, -turn, turn, 1.0]
-    found = []
-    for low, high in pairwise(ends):
-        sign = math.tanh(w * low + b) - low > 0
-        if (math.tanh(w * high + b) - high > 0) == sign:
-            continue
-        for _ in range(60):
-            middle = (low + high) / 2
-            if (math.tanh(w * middle + b) - middle > 0) == sign:
-                low = middle
-            else:
-                high = middle
-        found.append((low + high) / 2)
-    return found
+
+    def above(h: float) -> bool:
+        return math.tanh(w * h + b) - h > 0
+
+    return [_halve(*pair, above) for pair in pairwise(ends) if above(pair[0]) != above(pair[1])]
 
 
 def slope(w: float, h: float) -> float:
@@ -62,15 +67,12 @@ def cycle(w: float, b: float) -> tuple[float, ...]:
     h = fixed_points(w, b)[0]
     if slope(w, h) >= -1:
         return ()
-    low, high = h + 1e-6, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if math.tanh(w * math.tanh(w * middle + b) + b) > middle:
-            low = middle
-        else:
-            high = middle
-    top = (low + high) / 2
-    return top, math.tanh(w * top + b)
+
+    def f(x: float) -> float:
+        return math.tanh(w * x + b)
+
+    high = _halve(h + 1e-6, 1.0, lambda x: f(f(x)) > x)
+    return high, f(high)
 
 
 class OneUnit(Explorable):

@@ -78,7 +78,7 @@ new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
 def open_more(root: Any) -> None:
     """Open what a figure, or each one of a page, has under "More", and wait until it is drawn."""
     root.locator(".more").evaluate_all("all => all.forEach((more) => (more.open = true))")
-    drawn(root if hasattr(root, "goto") else root.page)
+    drawn(getattr(root, "page", root))
 
 
 def nudge(slider: Any) -> None:
@@ -111,17 +111,19 @@ def settle(page: Any) -> None:
     page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
 
 
-def meeting(page: Any) -> list[list[str]]:
-    """Return the pairs of texts in one drawing that lie over each other."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
-          const texts = [...svg.querySelectorAll("text")]
-            .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
-          return texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
-            Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
-            Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5
-          ).map(([other]) => [one, other]));
-        })"""
+# In a page: the texts in `root`, each with its place, and the pairs of them that meet.
+TEXTS = """const textsOf = (root) => [...root.querySelectorAll("text")]
+  .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
+const pairs = (texts) => texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
+  Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+  Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5).map(([other]) => [one, other]));
+"""
+
+
+def meeting(root: Any) -> list[list[str]]:
+    """Return the pairs of texts in one drawing of a page or figure that lie over each other."""
+    return root.locator("svg[role=img]").evaluate_all(
+        f"(all) => {{ {TEXTS} return all.flatMap((svg) => pairs(textsOf(svg))); }}"
     )
 
 

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from browsers import settle
+from browsers import TEXTS, meeting, settle
 
 from rnncourse import equations as eq
 from rnncourse import jacobians as jac
@@ -20,18 +20,14 @@ def some_held():
     return tuple(np.where(rng.random(T) < 0.3, held, -1.0).tolist())
 
 
-# Pairs of texts in a drawing that cover each other, and texts beyond their drawing.
-MEETING = """() => [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
-  const edge = svg.getBoundingClientRect();
-  const texts = [...svg.querySelectorAll("text")]
-    .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
-  const beyond = texts.filter(([, b]) => b.left < edge.left || b.right > edge.right + 8 ||
-    b.top < edge.top - 2 || b.bottom > edge.bottom + 2);
-  const pairs = texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
-    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
-    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5).map(([other]) => [one, other]));
-  return [...beyond.map(([text]) => [text]), ...pairs];
-})"""
+# Texts beyond their drawing.
+BEYOND = f"""() => {{ {TEXTS}
+  return [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {{
+    const edge = svg.getBoundingClientRect();
+    return textsOf(svg).filter(([, b]) => b.left < edge.left || b.right > edge.right + 8 ||
+      b.top < edge.top - 2 || b.bottom > edge.bottom + 2).map(([text]) => text);
+  }});
+}}"""
 
 # b_f, gain, gates
 FREE = [
@@ -330,4 +326,5 @@ def test_no_names_meet_whatever_the_curves(twin, width):
     for state in [*states, {"b_f": 3, "gain": 1, "gates": cut}]:
         page.evaluate("(s) => document.querySelector('.rnnx').explorable.set(s)", state)
         settle(page)
-        assert page.evaluate(MEETING) == [], state
+        assert meeting(page) == [], state
+        assert page.evaluate(BEYOND) == [], state

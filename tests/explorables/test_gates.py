@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from browsers import settle
+from browsers import TEXTS, meeting, settle
 
 from rnncourse import LSTM
 
@@ -18,19 +18,11 @@ CASES = [
 ]
 
 
-# Pairs of texts in a drawing that cover each other, and texts beyond the figure.
-MEETING = """() => {
+# Texts beyond the figure.
+BEYOND = f"""() => {{ {TEXTS}
   const edge = document.querySelector(".rnnx").getBoundingClientRect();
-  return [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
-    const texts = [...svg.querySelectorAll("text")]
-      .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
-    const beyond = texts.filter(([, b]) => b.left < edge.left || b.right > edge.right);
-    const pairs = texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
-      Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
-      Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5).map(([other]) => [one, other]));
-    return [...beyond.map(([text]) => [text]), ...pairs];
-  });
-}"""
+  return textsOf(document).filter(([, b]) => b.left < edge.left || b.right > edge.right);
+}}"""
 
 
 def rounded(x, digits):
@@ -245,4 +237,5 @@ def test_no_words_meet_at_any_step_or_operation(twin, width):
     for t, op in [*((t, 6) for t in range(1, 7)), *((4, op) for op in range(1, 6))]:
         page.evaluate(choose, {"t": t, "op": op})
         settle(page)
-        assert page.evaluate(MEETING) == [], (t, op)
+        assert meeting(page) == [], (t, op)
+        assert page.evaluate(BEYOND) == [], (t, op)

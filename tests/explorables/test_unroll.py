@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browsers import settle
+from browsers import TEXTS, settle
 
 from rnncourse import RNN, Model, Readout
 from rnncourse.figures import structure
@@ -15,25 +15,24 @@ ROUNDED = [(0.7616, 0.3799), (0.2249, 0.4073), (-0.7820, -0.2038)]  # h_1, h_2, 
 
 COLORS = {"W_xh": "input", "W_hh": "hidden", "W_hy": "output"}
 # Texts that meet, that leave the figure, or that are too small to read, at every length.
-MEETING = """(weights) => {
+MEETING = (
+    f"(weights) => {{ {TEXTS}"
+    + """
   const { set, redraw } = document.querySelector(".rnnx").explorable;
   const faults = () => {
     const box = document.querySelector(".rnnx").getBoundingClientRect();
-    const texts = [...document.querySelectorAll(".rnnx text")]
-      .filter((x) => x.textContent)
-      .map((x) => [x.textContent, x.getBoundingClientRect(), getComputedStyle(x).fontSize]);
-    return texts.flatMap(([one, a, size], i) => [
-      ...(parseFloat(size) < 11 ? [[one, size]] : []),
-      ...(a.left < box.left || a.right > box.right ? [[one, "leaves"]] : []),
-      ...texts.slice(0, i).filter(([, b]) =>
-        Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
-        Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5
-      ).map(([other]) => [one, other])]);
+    const sizes = [...document.querySelectorAll(".rnnx text")].filter((x) => x.textContent)
+      .map((x) => [x.textContent, getComputedStyle(x).fontSize]);
+    const texts = textsOf(document);
+    const beyond = texts.filter(([, a]) => a.left < box.left || a.right > box.right);
+    return [...sizes.filter(([, size]) => parseFloat(size) < 11), ...pairs(texts),
+      ...beyond.map(([one]) => [one, "leaves"])];
   };
   const lengths = Array.from({ length: 12 }, (_, i) => i + 1);
   const cases = weights.flatMap((weight) => lengths.map((T) => ({ weight, T })));
   return cases.flatMap((changes) => (set(changes), redraw(), faults().map((f) => [changes, f])));
 }"""
+)
 
 
 def random_weights(H):

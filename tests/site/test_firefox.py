@@ -37,9 +37,14 @@ PREFERENCES = {
 }
 
 
-# Firefox says this of a formula of which it has laid out a part while the rest still arrives. Whole
-# pages are looked at by the HTML checker and by `test_mathml`.
+# Firefox says this of a formula that it lays out while a part of it still arrives, too. So it is
+# asked of the whole page how many are malformed.
 ARRIVING = "Invalid markup: Incorrect number of children for <"
+MALFORMED = """[...document.querySelectorAll("math *")].filter((one) => {
+  const two = ["mfrac", "mroot", "msub", "msup", "munder", "mover"].includes(one.localName);
+  const three = ["msubsup", "munderover"].includes(one.localName);
+  return (two || three) && one.childElementCount !== (two ? 2 : 3);
+}).length"""
 
 
 class Firefox:
@@ -159,6 +164,7 @@ def test_a_page_with_figures_works(firefox, name):
     assert (
         firefox.run(f"{FORMULAS}.filter((one) => !one.getBoundingClientRect().width).length") == 0
     )
+    assert firefox.run(MALFORMED) == 0
     assert firefox.errors == []
 
 
@@ -172,6 +178,7 @@ def test_a_search_leads_to_marked_words(firefox):
     firefox.wait(
         "location.hash === '#in-the-long-run-the-spectral-radius' && document.querySelector('mark')"
     )
+    assert firefox.run(MALFORMED) == 0
     assert firefox.errors == []
 
 
@@ -180,3 +187,6 @@ def test_an_error_is_noticed(firefox, tmp_path):
     firefox.open((tmp_path / "page.html").as_uri())
     assert firefox.run("1 + 1") == 2
     assert "planted" in firefox.errors.pop()
+    (tmp_path / "page.html").write_text("<math><msub><mi>a</mi></msub><mfrac></mfrac></math>")
+    firefox.open((tmp_path / "page.html").as_uri())
+    assert firefox.run(MALFORMED) == 2
