@@ -6,26 +6,47 @@
 
 // ---- products, each added to what is there; the last numbers say where the matrices begin ---------
 
-/** C += A B, with A (m, k), B (k, n) and C (m, n). */
-function times(C, A, B, m, k, n, c = 0, a = 0, b = 0) {
-  for (let i = 0; i < m; i++) for (let p = 0; p < k; p++) {
-    const [entry, to, from] = [A[a + i * k + p], c + i * n, b + p * n];
-    for (let j = 0; j < n; j++) C[to + j] += entry * B[from + j];
+/** C += A B, with A (m, k), B (k, n) and C (m, n). Four columns of A at once: each entry of C is touched less. */
+function times(C, A, B, m, k, n, c = 0, a = 0, b = 0, down = k, right = 1) {
+  for (let i = 0; i < m; i++) {
+    const to = c + i * n;
+    let p = 0;
+    for (; p + 4 <= k; p += 4) {
+      const [at, r0] = [a + i * down + p * right, b + p * n];
+      const [a0, a1, a2, a3] = [A[at], A[at + right], A[at + 2 * right], A[at + 3 * right]];
+      const [r1, r2, r3] = [r0 + n, r0 + 2 * n, r0 + 3 * n];
+      for (let j = 0; j < n; j++) C[to + j] += a0 * B[r0 + j] + a1 * B[r1 + j] + a2 * B[r2 + j] + a3 * B[r3 + j];
+    }
+    for (; p < k; p++) {
+      const [entry, from] = [A[a + i * down + p * right], b + p * n];
+      for (let j = 0; j < n; j++) C[to + j] += entry * B[from + j];
+    }
   }
 }
 /** C += Aᵀ B, with A (k, m), B (k, n) and C (m, n). */
-function transposedTimes(C, A, B, m, k, n, c = 0, a = 0, b = 0) {
-  for (let p = 0; p < k; p++) for (let i = 0; i < m; i++) {
-    const [entry, to, from] = [A[a + p * m + i], c + i * n, b + p * n];
-    for (let j = 0; j < n; j++) C[to + j] += entry * B[from + j];
-  }
-}
-/** C += A Bᵀ, with A (m, n), B (k, n) and C (m, k). */
+const transposedTimes = (C, A, B, m, k, n, c = 0, a = 0, b = 0) => times(C, A, B, m, k, n, c, a, b, 1, m);
+/** C += A Bᵀ, with A (m, n), B (k, n) and C (m, k). Four rows of B at once. */
 function timesTransposed(C, A, B, m, k, n, c = 0, a = 0, b = 0) {
-  for (let i = 0; i < m; i++) for (let p = 0; p < k; p++) {
-    let sum = 0;
-    for (let j = 0; j < n; j++) sum += A[a + i * n + j] * B[b + p * n + j];
-    C[c + i * k + p] += sum;
+  for (let i = 0; i < m; i++) {
+    const [row, to] = [a + i * n, c + i * k];
+    let p = 0;
+    for (; p + 4 <= k; p += 4) {
+      const r0 = b + p * n;
+      const [r1, r2, r3] = [r0 + n, r0 + 2 * n, r0 + 3 * n];
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      for (let j = 0; j < n; j++) {
+        const entry = A[row + j];
+        s0 += entry * B[r0 + j];
+        s1 += entry * B[r1 + j];
+        s2 += entry * B[r2 + j];
+        s3 += entry * B[r3 + j];
+      }
+      C[to + p] += s0;
+      C[to + p + 1] += s1;
+      C[to + p + 2] += s2;
+      C[to + p + 3] += s3;
+    }
+    for (; p < k; p++) for (let j = 0; j < n; j++) C[to + p] += A[row + j] * B[b + p * n + j];
   }
 }
 /** C (m, n) += v (m), the same in every column. */
