@@ -66,7 +66,15 @@ def run(browser, scripts):
             task["targets"] = targets.swapaxes(1, 2).tolist()
         weights = {name: W.tolist() for name, W in model.params.items()}
         sizes["O"] = model.readout.output_size
-        given = [f"{scripts}nets.js", kind, sizes, weights, x.swapaxes(1, 2).tolist(), task, settings]
+        given = [
+            f"{scripts}nets.js",
+            kind,
+            sizes,
+            weights,
+            x.swapaxes(1, 2).tolist(),
+            task,
+            settings,
+        ]
         return page.evaluate(RUN, given)
 
     yield run
