@@ -78,7 +78,7 @@ class Settings:
     rule : "adam" or "sgd"
     learning_rate : above 0
     max_norm : the gradient is clipped to this norm; 0 for no clipping
-    start : of W_hh; for an LSTM and a GRU of each of its blocks
+    init : of W_hh; for an LSTM and a GRU of each of its blocks
     forget_bias : where b_h,f of an LSTM starts
     batch_size : B, from 1
     seed : from 0 to 2³¹ − 1
@@ -91,13 +91,13 @@ class Settings:
     rule: Rule = "adam"
     learning_rate: float = 0.01
     max_norm: float = 1.0
-    start: Start = "uniform"
+    init: Start = "uniform"
     forget_bias: float = 1.0
     batch_size: int = 32
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name, kinds in (("task", Task), ("layer", Kind), ("rule", Rule), ("start", Start)):
+        for name, kinds in (("task", Task), ("layer", Kind), ("rule", Rule), ("init", Start)):
             require_choice(name, getattr(self, name), get_args(kinds))
         for name, least, most in (("lag", 2, 200), ("units", 1, 64), ("seed", 0, 2**31 - 1)):
             value = require_size(name, getattr(self, name), least)
@@ -204,9 +204,9 @@ def network(settings: Settings, random: Random) -> Model:
         W[:] = (2 * random.uniform(*W.shape) - 1) / np.sqrt(H) if drawn else 0.0
     W_hh = layer.params["W_hh"]
     for block in W_hh.reshape(-1, H, H):
-        if settings.start == "orthogonal":
+        if settings.init == "orthogonal":
             block[:] = orthogonal(H, random)
-        elif settings.start == "identity":
+        elif settings.init == "identity":
             block[:] = np.eye(H)
     if isinstance(layer, LSTM):
         layer.gate("f")["b_h"][:] = settings.forget_bias

@@ -210,6 +210,12 @@ def _expression(name: str) -> str:
     return _function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}", "explorable")
 
 
+@cache
+def work_script() -> str:
+    """Return what the playground's worker runs, as a classic script: it sets `serve`."""
+    return f"const serve = {_function(_code(files('work.js')), 'serve')};\n"
+
+
 def _in_script(data: object) -> str:
     """Return `data` as JSON that may stand in a script element."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

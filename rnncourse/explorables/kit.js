@@ -140,7 +140,7 @@ export function mount({ model, el }, view) {
   const more = make(root, "details", { class: "more" }, tag("summary", {}, words.more));
 
   const ui = {
-    root, state, data, set, t, redraw, button,
+    root, state, data, set, t, redraw, button, options: (key) => traits[key].options,
     ...first,
     more: parts(more), // what the first look does not need
     /** Call `update(state)` at each drawing. */

@@ -107,7 +107,7 @@ export function orthogonal(H, next) {
 }
 
 /** Untrained parameters: weights uniform from ±1/√H, biases 0, but for what is set. */
-export function network({ task, layer, units: H, start, forget_bias }, next) {
+export function network({ task, layer, units: H, init, forget_bias }, next) {
   const P = {};
   for (const [name, shape] of Object.entries(shapes(layer, TASKS[task].D, H, TASKS[task].O))) {
     const draw = name.startsWith("W_") ? () => (2 * next() - 1) / Math.sqrt(H) : () => 0;
@@ -115,8 +115,8 @@ export function network({ task, layer, units: H, start, forget_bias }, next) {
   }
   for (let block = 0; block < CELLS[layer].blocks; block++) {
     const at = block * H * H;
-    if (start === "orthogonal") P.W_hh.set(orthogonal(H, next), at);
-    if (start === "identity") for (let i = 0; i < H * H; i++) P.W_hh[at + i] = +(i % (H + 1) === 0);
+    if (init === "orthogonal") P.W_hh.set(orthogonal(H, next), at);
+    if (init === "identity") for (let i = 0; i < H * H; i++) P.W_hh[at + i] = +(i % (H + 1) === 0);
   }
   if (layer === "lstm") P.b_h.fill(forget_bias, H, 2 * H);
   return P;

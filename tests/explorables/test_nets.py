@@ -38,7 +38,7 @@ RUN = """async ([address, kind, sizes, weights, x, task, settings]) => {
 def case(kind, loss, seed):
     """A small random network, a batch of sequences of different lengths, and their targets."""
     rng = np.random.default_rng(seed)
-    T, B, D, H, O = (int(n) for n in rng.integers(1, 7, 5) + [2, 0, 0, 0, 1])
+    T, B, D, H, O = (int(n) for n in rng.integers(1, 7, 5) + np.array([2, 0, 0, 0, 1]))
     layer = KINDS[kind](D, H, rng=rng)
     model = Model(layer, Readout(H, O, rng=rng), loss=loss)
     for W in model.params.values():  # biases too

@@ -57,8 +57,8 @@ def test_the_sequences_are_the_same(page, task, lag):
 
 CASES = [
     {},
-    {"layer": "lstm", "start": "orthogonal", "task": "temporal order", "lag": 12},
-    {"layer": "gru", "start": "identity", "task": "echo", "lag": 3, "max_norm": 0.0},
+    {"layer": "lstm", "init": "orthogonal", "task": "temporal order", "lag": 12},
+    {"layer": "gru", "init": "identity", "task": "echo", "lag": 3, "max_norm": 0.0},
     {"layer": "rnn", "task": "parity", "lag": 5, "rule": "sgd", "learning_rate": 0.1, "seed": 3},
     {"layer": "gru", "task": "adding", "lag": 9, "units": 5, "batch_size": 7},
     {"layer": "lstm", "task": "first symbol", "forget_bias": 3.0, "units": 1, "lag": 20},
