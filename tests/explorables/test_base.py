@@ -236,6 +236,17 @@ def test_a_link_followed_within_the_page_is_heard(browser, tmp_path):
     page.close()
 
 
+def test_a_figure_does_not_grow_with_each_change(browser, tmp_path):
+    page = page_with(browser, tmp_path, OneUnit())
+    heights = set()
+    for steps in (3, 4, 5, 6):
+        page.evaluate("(k) => document.querySelector('.rnnx').explorable.set({ steps: k })", steps)
+        settle(page)
+        heights.add(page.evaluate("document.querySelector('.rnnx').offsetHeight"))
+    assert len(heights) == 1
+    page.close()
+
+
 def at_random(cls):
     """A figure with other values than its first, wherever its values let it."""
     draw = random.Random(5)
