@@ -7,7 +7,7 @@ the same; `rnncourse/explorables/play.js` is the other side.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ..layers.readout import Readout
 from ..layers.rnn import RNN
 from ..model import Model
 from ..training.optim import SGD, Adam, Optimizer
-from ..validation import Array, require_choice, require_number, require_size
+from ..validation import Array, NotFiniteError, require_choice, require_number, require_size
 
 Task = Literal["first symbol", "temporal order", "parity", "adding", "echo"]
 Kind = Literal["rnn", "lstm", "gru"]
@@ -111,6 +111,24 @@ class Settings:
                     f"{name} is {value}, expected {'above' if above else 'at least'} 0"
                 )
         require_number("forget_bias", self.forget_bias)
+
+
+STORIES: dict[str, dict[str, Any]] = {  # what each sets beside `Settings()`
+    "short": {"lag": 5},
+    "long": {"lag": 60},
+    "orthogonal": {"lag": 60, "init": "orthogonal"},
+    "bias 1": {"lag": 60, "layer": "lstm"},
+    "bias 4": {"lag": 60, "layer": "lstm", "forget_bias": 4.0},
+    "parity": {"task": "parity", "lag": 10, "layer": "gru"},
+    "adding": {"task": "adding", "lag": 10, "layer": "gru"},
+    "too fast": {
+        "task": "adding",
+        "lag": 20,
+        "rule": "sgd",
+        "learning_rate": 10.0,
+        "max_norm": 0.0,
+    },
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +253,8 @@ def score(model: Model, held_out: Batch) -> float:
     y, counts = model.predict(held_out.x), held_out.counts
     if model.loss_name == "cross_entropy":
         return float(np.mean((y.argmax(axis=2) == held_out.targets)[counts]))
-    return float(np.mean((y - held_out.targets)[counts] ** 2))
+    with np.errstate(over="ignore"):  # of a run that is about to diverge
+        return float(np.mean((y - held_out.targets)[counts] ** 2))
 
 
 def solved(task: Task, value: float) -> bool:
@@ -255,7 +274,7 @@ def train(settings: Settings) -> Iterator[tuple[Update, Model]]:
     Raises
     ------
     FloatingPointError
-        A gradient that is not finite: the run has diverged.
+        The run has diverged: an output, a state or a gradient is not finite. It says at which update.
     """
     random = Random(settings.seed)
     model = network(settings, random)
@@ -263,9 +282,14 @@ def train(settings: Settings) -> Iterator[tuple[Update, Model]]:
     rule: Optimizer = (Adam if settings.rule == "adam" else SGD)(settings.learning_rate)
     while True:
         given = batch(settings.task, settings.lag, settings.batch_size, random)
-        found = model.loss_and_gradients(given.x, given.targets, mask=given.counts)
         limit = settings.max_norm
-        norm = clip_by_global_norm(found.grads, limit) if limit else global_norm(found.grads)
+        try:
+            found = model.loss_and_gradients(given.x, given.targets, mask=given.counts)
+            norm = clip_by_global_norm(found.grads, limit) if limit else global_norm(found.grads)
+        except NotFiniteError as error:
+            raise FloatingPointError(f"diverged at update {rule.steps + 1}: {error}") from error
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"diverged at update {rule.steps + 1}: the norm is {norm}")
         rule.step(model.params, found.grads)
         looked = (rule.steps % LOOK) == 0
         yield Update(found.E, norm, score(model, held_out) if looked else math.nan), model

@@ -212,8 +212,8 @@ def _expression(name: str) -> str:
 
 @cache
 def work_script() -> str:
-    """Return what the playground's worker runs, as a classic script: it sets `serve`."""
-    return f"const serve = {_function(_code(files('work.js')), 'serve')};\n"
+    """Return what the playground's worker runs, as a classic script: it sets `work`."""
+    return f"const work = {_function(_code(files('work.js')), '{ first, serve, spectralRadius, stretch }')};\n"
 
 
 def _in_script(data: object) -> str:

@@ -92,7 +92,7 @@ export function mount({ model, el }, view) {
     frame ||= requestAnimationFrame(redraw);
     written ||= setTimeout(write, 150);
     clearTimeout(speak);
-    if (!timer) speak = setTimeout(() => say(summary.textContent), 1000); // nothing while it plays
+    if (!timer && !ui.busy()) speak = setTimeout(() => say(summary.textContent), 1000); // nothing while it plays
   }
   /** In Jupyter, the twin for readers without a kernel is the last one before this widget. */
   function hideTwin() {
@@ -140,13 +140,15 @@ export function mount({ model, el }, view) {
   const more = make(root, "details", { class: "more" }, tag("summary", {}, words.more));
 
   const ui = {
-    root, state, data, set, t, redraw, button, options: (key) => traits[key].options,
+    root, state, data, words, set, t, redraw, button, buttons,
     ...first,
     more: parts(more), // what the first look does not need
     /** Call `update(state)` at each drawing. */
     each: (update) => updates.push(update),
     /** What it shows, in words; each explorable brings its own. */
     summary: () => "",
+    /** Whether it changes by itself, what else a reset does, and what ends with the figure. */
+    busy: () => false, reset() {}, leave() {},
     /** A slider for the number `key`, or for another one in `range`, with its `read()` and `write(value)`.
      *  `shown(value)` is the text beside it, and `spoken(text)` what is said in its place. */
     slider(key, { parent = ui.controls, range = traits[key], label = () => t(key), read = () => state[key],
@@ -171,6 +173,14 @@ export function mount({ model, el }, view) {
       const inputs = traits[key].options.map((value) =>
         checkable(box, t(`${key}.${value}`), { type: "radio", name: id + key, value: String(value) }, () => set({ [key]: value })));
       ui.each(() => inputs.forEach((input, i) => (input.checked = traits[key].options[i] === state[key])));
+    },
+    /** A list to choose from for the choice `key`, for more than a few options. */
+    select(key, { parent = ui.controls } = {}) {
+      const { options } = traits[key];
+      const list = options.map((value) => tag("option", {}, html(t(`${key}.${value}`)))).join("");
+      const select = make(parent, "label", {}, tag("span", {}, html(t(key))) + " " + tag("select", { name: key }, list)).lastChild;
+      select.onchange = () => set({ [key]: options[select.selectedIndex] });
+      ui.each(() => (select.selectedIndex = options.indexOf(state[key])));
     },
     /** A checkbox for the truth value `key`. */
     toggle(key, { parent = ui.controls } = {}) {
@@ -252,12 +262,13 @@ export function mount({ model, el }, view) {
     say(words.linked);
     setTimeout(() => (b.textContent = words.link), 1500);
   }, words["link.name"]);
-  button(tools, words.reset, () => (halt(), set(Object.fromEntries(keys.map((key) => [key, traits[key].default])))));
+  button(tools, words.reset, () => (halt(), ui.reset(), set(Object.fromEntries(keys.map((key) => [key, traits[key].default])))));
   model.on("change", schedule);
   root.explorable = ui; // for whoever drives the page from outside
   settle(); // before the first frame
   return () => {
     halt();
+    ui.leave();
     [written, speak, hush].forEach(clearTimeout);
     cancelAnimationFrame(frame);
     sizes.disconnect();

@@ -137,27 +137,31 @@ export function run(settings) {
   const grads = Object.fromEntries(Object.entries(P).map(([name, W]) => [name, new Float64Array(W.length)]));
   const held = batch(lag, HELD_OUT, random(TEST_SEED));
   const sizes = { T: held.T, D, H, O };
-  const [m, test, memory] = [room(layer, { ...sizes, B: batch_size }), room(layer, { ...sizes, B: HELD_OUT }), {}];
+  const memory = {};
+  let [m, test, count] = [undefined, undefined, 0]; // room is made when it is needed
   const loss = (m, b) => (b.labels ? crossEntropy(m, b.labels, b.counts) : squaredError(m, b.targets, b.counts));
 
   /** On the held-out sequences the part of right answers, or for real targets the mean squared error. */
   function score() {
+    test ??= room(layer, { ...sizes, B: HELD_OUT });
     forward(P, test, held.x);
     const [E, right] = loss(test, held);
     return held.labels ? right / held.counts.reduce((a, b) => a + b) : 2 * E;
   }
-  let count = 0;
   function update() {
+    m ??= room(layer, { ...sizes, B: batch_size });
     const given = batch(lag, batch_size, next);
     forward(P, m, given.x);
     const [E] = loss(m, given);
     backward(P, m, given.x, grads);
     const norm = clip(grads, max_norm || Infinity);
-    if (!Number.isFinite(norm)) throw new RangeError(`diverged at update ${count + 1}`);
+    if (!Number.isFinite(norm)) throw new RangeError(Number.isFinite(E) ? "gradient" : "loss");
     if (rule === "adam") adam(P, grads, learning_rate, memory);
     else sgd(P, grads, learning_rate);
     count++;
     return { E, norm, score: count % LOOK ? NaN : score() };
   }
-  return { P, m, held, test, score, update };
+  /** The length of the gradient that reached each step in the last update. */
+  const reach = () => Array.from(m?.reach ?? []);
+  return { P, held, sizes, reach, update };
 }

@@ -1,30 +1,45 @@
-import { axes, circle, fmt, html, line, path, power, rect, tag, text } from "./draw.js";
+import { axes, circle, clamp, fmt, framed, line, path, power, rect, tag, text } from "./draw.js";
 import { mount } from "./kit.js";
 
-const TASKS = ["first symbol", "temporal order", "parity", "adding", "echo"];
 const SYMBOLS = { "first symbol": "ABCDxy", "temporal order": "ABxy", echo: "ABCD" };
 const SETTINGS = ["task", "layer", "lag", "units", "rule", "learning_rate", "max_norm", "init", "forget_bias", "batch_size", "seed"];
 const LEAST = -8; // the gradient is drawn down to 10^LEAST
+const KEPT = 3; // earlier runs
+const LEVELS = 6; // shades of a map
 
-/** Someone who works, given the source of `serve` as text: a worker, or, where none can be made, this page in slices. */
-function worker(source, hear) {
-  try {
-    const code = `${source}const answer = serve(postMessage, 25);onmessage = ({ data }) => answer(data);`;
-    const one = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
-    one.onmessage = ({ data }) => hear(data);
-    return { send: (message) => one.postMessage(message), end: () => one.terminate() };
-  } catch {
-    const answer = new Function(`${source}return serve;`)()((news) => requestAnimationFrame(() => hear(news)), 8);
+/** Someone who works, given the code of `work` as text: a worker, or, where none can be made, this page in slices. */
+function worker(code, hear) {
+  const inPage = () => {
+    const answer = new Function(`${code}return work;`)().serve((news) => setTimeout(() => hear(news)), 8);
     return { send: answer, end: () => answer({ go: false }) };
+  };
+  try {
+    const source = `${code}const answer = work.serve(postMessage, 25);onmessage = ({ data }) => answer(data);`;
+    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    let one = new Worker(address);
+    const sent = [];
+    one.onmessage = ({ data }) => hear(data);
+    // A page may forbid workers, and tells it only now: what was sent is done here.
+    one.onerror = () => {
+      one = inPage();
+      sent.forEach(one.send);
+    };
+    const send = (message) => {
+      if (one.send) return one.send(message);
+      sent.push(message);
+      one.postMessage(message);
+    };
+    return { send, end: () => (one.terminate ?? one.end)() };
+  } catch {
+    return inPage();
   }
 }
 
 /** A curve of any length in at most 400 points, each the mean of as many updates. */
-function curve() {
+export function curve() {
   const points = [];
   let [each, sum, count] = [1, 0, 0];
   return {
-    points,
     add(value) {
       sum += value;
       if (++count < each) return;
@@ -35,123 +50,210 @@ function curve() {
       points.length = 200;
       each *= 2;
     },
+    /** The points [update, value]. */
     at: () => points.map((value, i) => [(i + 1) * each, value]),
   };
 }
 
+/** The next of 100, 200, 500, 1000, … */
+function round(x) {
+  const ten = 10 ** Math.floor(Math.log10(x));
+  return ten * [1, 2, 5, 10].find((k) => k * ten >= x);
+}
+
+/** Texts { x, y, s, cls } by the ends of curves, none on another and none beyond `bottom`. */
+function named(labels, right, bottom) {
+  const sorted = [...labels].sort((a, b) => a.y - b.y);
+  sorted.forEach((one, i) => (one.y = Math.max(one.y, i ? sorted[i - 1].y + 15 : 0)));
+  const over = Math.max(0, (sorted.at(-1)?.y ?? 0) - bottom);
+  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4px" };
+  return sorted.map(({ x, y, s, cls }) => {
+    const before = x + 9 + 7 * s.length > right;
+    return text(before ? x - 9 : x + 9, y - over, s, cls, before ? "end" : "start", halo);
+  }).join("");
+}
+
 function view(ui) {
   const { state: s, t, data } = ui;
-  let [known, training, now, earlier, losses, score, norm, E] = ["", false, undefined, [], curve(), NaN, NaN, NaN];
+  const { first, spectralRadius, stretch } = new Function(`${data.work}return work;`)();
+  let work, started, now, training, score, last, losses, norms, error, finished;
+  let [number, known, earlier] = [0, "", []];
 
-  const work = worker(data.work, (news) => {
+  function hear(news) {
+    if (news.number !== number) return; // of an earlier run
     now = news;
     for (const update of news.updates) {
-      losses.add((E = update.E));
-      norm = update.norm;
+      losses.add(update.E);
+      norms.add(Math.log10(update.norm));
+      last = update;
       if (update.score === update.score) score = update.score;
     }
-    if (news.error || (score === score && data.solved[s.task] === "low" ? score <= 0.01 : score >= 0.99)) go(false);
+    ({ error, finished } = news);
+    if (training && !news.going) training = false;
     ui.set({});
-  });
+  }
+  function tell(message) {
+    work ??= worker(data.work, hear);
+    if (!started) work.send({ number, settings: Object.fromEntries(SETTINGS.map((key) => [key, s[key]])) });
+    started = true;
+    work.send(message);
+  }
   function go(on) {
     training = on;
-    work.send({ go: on });
+    tell({ go: on });
     ui.set({});
   }
+  /** Who does not see it needs no pictures. */
+  const away = () => training && work.send({ go: !document.hidden });
+  document.addEventListener("visibilitychange", away);
+  ui.leave = () => (document.removeEventListener("visibilitychange", away), work?.end());
+  ui.busy = () => training;
+  ui.reset = () => ([known, earlier, losses] = ["", [], curve()]);
+
+  /** A new run with the present settings; the one before is kept to compare. */
   function begin() {
-    if (losses.points.length > 1) earlier = [...earlier.slice(-2), { at: losses.at(), name: named() }];
-    [training, now, losses, score, norm, E] = [false, undefined, curve(), NaN, NaN, NaN];
-    work.send({ go: false });
-    work.send({ settings: Object.fromEntries(SETTINGS.map((key) => [key, s[key]])) });
+    if (losses?.at().length > 1) earlier = [...earlier.slice(1 - KEPT), { at: losses.at(), was: JSON.parse(known) }];
+    if (training) work.send({ go: false });
+    number++;
+    [started, training, score, last, error, finished, losses, norms] = [false, false, NaN, undefined, "", 0, curve(), curve()];
+    now = first(s);
   }
-  const named = () => known.split("|").slice(1, 3).join(", ");
   ui.each(() => {
-    const key = SETTINGS.map((name) => s[name]).join("|");
+    const key = JSON.stringify(Object.fromEntries(SETTINGS.map((name) => [name, s[name]])));
     if (key === known) return;
     begin();
     known = key;
   });
+  /** What an earlier run had that this one has not. */
+  function differs(was) {
+    const keys = SETTINGS.filter((key) => was[key] !== s[key] && (key !== "forget_bias" || was.layer === "lstm"));
+    const told = keys.map((key) => t(`was.${key}`, { v: ui.words[`${key}.${was[key]}`] ?? fmt(was[key], was[key] % 1 ? 1 : 0) }));
+    return told.slice(0, 2).join(", ") || t("was.same");
+  }
 
   // ---- the loss by update
   ui.panel("loss", (w, height) => {
     const guess = data.guess[s.task];
-    const most = Math.max(100, losses.at().at(-1)?.[0] ?? 0);
-    const top = +(1.3 * guess).toPrecision(1);
-    const a = axes(w, height, { x: [0, most, [0, most / 2, most].map(Math.round), t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
-    const trail = (at, cls, more) => path(at.map(([k, v]) => [a.x(k), a.y(Math.min(v, 1.4 * guess))]), cls, more);
-    const here = losses.at().at(-1);
-    return a.svg + line(a.left, a.y(guess), a.right, a.y(guess), "dash") + text(a.right, a.y(guess) - 6, t("guess"), "quiet", "end") +
-      earlier.map((one) => trail(one.at.filter(([k]) => k <= most), "edge faint")).join("") + trail(losses.at(), "error thick") +
-      (here ? circle(a.x(here[0]), a.y(Math.min(here[1], 1.4 * guess)), 4.5, "error") : text((a.left + a.right) / 2, a.y(guess / 2), t("press"), "quiet"));
-  }, { height: () => 170, min: 300 });
+    const here = losses.at();
+    const runs = earlier.filter(({ was }) => was.task === s.task);
+    const most = round(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
+    const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
+    const place = ([k, E]) => [a.x(k), a.y(Math.min(E, 1.4 * guess))];
+    const labels = [{ x: a.right + 9, y: a.y(guess) - 6, s: t("guess"), cls: "quiet" }];
+    const trail = ({ at, was }) => {
+      const points = at.map(place).filter(([x]) => x <= a.right);
+      labels.push({ x: points.at(-1)[0], y: points.at(-1)[1] + 5, s: differs(was), cls: "quiet" });
+      return path(points, "edge faint");
+    };
+    const before = runs.map(trail).join("");
+    const end = here.length && place(here.at(-1));
+    if (end && (error || finished)) labels.push({ x: end[0], y: end[1] - 9, s: error ? t("over", { k: now.count + 1 }) : t("done", { k: finished }), cls: "error" });
+    return a.svg + line(a.left, a.y(guess), a.right, a.y(guess), "dash") + before + path(here.map(place), "error thick") +
+      (end ? circle(...end, 4.5, "error") : text((a.left + a.right) / 2, a.y(guess / 2), t("press"), "quiet")) +
+      named(labels, w, a.bottom - 4);
+  }, { height: (w) => (w < 335 ? 165 : 226), min: 300 });
 
-  // ---- one held-out sequence over its steps, and the gradient that reached each step in the last update
+  // ---- one held-out sequence over its steps, the network's answer, and the gradient
   ui.panel("steps", (w, height) => {
-    if (!now) return "";
-    const { example: { x, y, asked, answers }, reach } = now;
-    const T = x.length;
-    const [left, right] = [46, w - 14];
+    const { x, y, asked, answers, reach } = now;
+    const [T, symbols, adding] = [x.length, SYMBOLS[s.task], s.task === "adding"];
+    const [left, right, top, bottom] = [50, w - 14, 104, height - 36];
     const column = (right - left) / T;
     const mid = (i) => left + column * (i + 0.5);
-    const symbols = SYMBOLS[s.task];
-    const letters = column >= 9;
-    const seen = x.map((row, i) => {
+    const cell = (i, y, part, cls, dark) => rect(left + column * i + Math.min(0.5, column / 8), y + 18 * (1 - part), Math.max(column - 1, 0.75 * column), 18 * part, cls, { "fill-opacity": dark });
+    const letter = (i, y, mark, cls = "") => (column < 9 ? "" : text(mid(i), y + 13, mark, cls, "middle", { style: "font-size:11px" }));
+    const input = x.map((row, i) => {
       const k = row.indexOf(1);
-      const big = symbols ? k < symbols.length - (s.task === "echo" ? 0 : 2) : s.task === "adding" ? row[1] : row[0];
-      const cell = rect(left + column * i + 0.5, 22, Math.max(1, column - 1), 22, big ? "input" : "", { "fill-opacity": big ? 0.55 : 0.18, rx: 2 });
-      return cell + (letters ? text(mid(i), 37, symbols ? symbols[k] : s.task === "adding" ? "" : String(row[0]), "", "middle", { style: "font-size:11px" }) : "");
+      if (adding) return cell(i, 34, Math.max(0.06, row[0]), row[1] ? "input" : "", row[1] ? 1 : 0.35);
+      const noise = symbols && symbols[k] > "Z";
+      const mark = symbols?.[k] ?? row[0];
+      const far = noise || !symbols || column >= 9 || s.task === "echo" ? "" : text(mid(i), 29, mark, "input");
+      return far + cell(i, 34, 1, noise ? "" : "input", noise ? 0.15 + 0.12 * (k % 2) : symbols || row[0] ? 0.5 : 0.15) + letter(i, 34, mark);
     }).join("");
-    const last = asked.at(-1);
-    const said = (i) => (symbols ? symbols[i] : String(i));
-    const of = y[last];
-    const best = of.indexOf(Math.max(...of));
-    const sum = of.reduce((total, v) => total + Math.exp(v - of[best]), 0);
-    const answer = s.task === "adding"
-      ? t("says.number", { y: fmt(of[0]), d: fmt(answers.at(-1)) })
-      : t("says", { y: said(best), p: fmt(100 / sum, 0), d: said(answers.at(-1)) });
-    const [top, bottom] = [74, height - 36];
-    const Y = (v) => bottom - ((Math.max(LEAST, Math.log10(v || 1e-99)) - LEAST) / -LEAST) * (bottom - top);
-    const arrived = reach.some(Boolean);
-    const points = reach.map((v, i) => [mid(i), Y(v)]);
-    const area = arrived ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: "fill:color-mix(in srgb,var(--error) 22%,transparent);stroke:none" }) + path(points, "error thick") : "";
-    return text(left - 6, 37, t("input"), "quiet", "end") + seen + text(w, 14, answer, "output", "end") +
-      text(0, 66, t("reach"), "label", "start") +
-      [0, -4, -8].map((n) => line(left, Y(10 ** n), right, Y(10 ** n), "grid") + text(left - 6, Y(10 ** n) + 4, power(n), "tick", "end")).join("") +
+    const best = (row) => row.indexOf(Math.max(...row));
+    const name = (k) => (s.task === "temporal order" ? "AB"[k >> 1] + "AB"[k % 2] : symbols?.[k] ?? k);
+    const output = asked.map((i, n) => {
+      if (adding) return "";
+      const right = best(y[i]) === answers[n];
+      return cell(i, 58, 1, right ? "output" : "", right ? 0.5 : 0.15) + letter(i, 58, s.task === "temporal order" ? "" : name(best(y[i])), right ? "" : "quiet");
+    }).join("");
+    const end = y[asked.at(-1)];
+    const sure = 100 / end.reduce((sum, v) => sum + Math.exp(v - Math.max(...end)), 0);
+    const says = adding ? t("says.number", { y: fmt(end[0]), d: fmt(answers.at(-1)) })
+      : t("says", { y: name(best(end)), p: fmt(sure, 0), d: name(answers.at(-1)) });
+    const high = 4 * Math.max(0, Math.ceil(Math.log10(Math.max(...reach, 1)) / 4));
+    const Y = (n) => bottom - ((clamp(n, LEAST, high) - LEAST) / (high - LEAST)) * (bottom - top);
+    const points = reach.map((v, i) => [mid(i), Y(Math.log10(v || 1e-99))]);
+    const ground = "fill:color-mix(in srgb,var(--error) 22%,transparent);stroke:none";
+    const area = points.length ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: ground }) + path(points, "error thick") : text((left + right) / 2, (top + bottom) / 2, t("later"), "quiet");
+    return text(0, 47, t("input"), "quiet", "start") + input + text(0, 71, t("answer"), "quiet", "start") + output +
+      (asked[0] > T / 2 ? text(left + column * asked[0] - 8, 71, says, "output", "end") : text(w, 14, says, "output", "end")) +
+      text(left, 95, t("reach"), "label", "start") +
+      [high, (high + LEAST) / 2, LEAST].map((n) => line(left, Y(n), right, Y(n), "grid") + text(left - 6, Y(n) + 4, power(n), "tick", "end")).join("") +
       area + line(left, bottom, right, bottom, "axis") +
       [0, Math.floor((T - 1) / 2), T - 1].map((i) => text(mid(i), bottom + 17, i + 1, "tick")).join("") + text((left + right) / 2, height - 4, t("step"), "label");
-  }, { height: () => 210, min: 300 });
+  }, { height: (w) => (w < 335 ? 212 : 226), min: 300 });
 
   // ---- controls
-  function pick(key, parent) {
-    parent.insertAdjacentHTML("beforeend", tag("label", { class: "pick" }, tag("span", {}, html(t(key)) + " ") +
-      tag("select", { name: key }, ui.options(key).map((v) => tag("option", { value: String(v) }, html(t(`${key}.${v}`)))).join(""))));
-    const select = parent.lastElementChild.querySelector("select");
-    select.onchange = () => ui.set({ [key]: ui.options(key)[select.selectedIndex] });
-    ui.each(() => (select.selectedIndex = ui.options(key).indexOf(s[key])));
-  }
-  pick("task", ui.controls);
+  ui.select("task");
   ui.choice("layer");
   ui.slider("lag");
-  ui.controls.insertAdjacentHTML("beforeend", tag("div", { class: "buttons" }));
-  const box = ui.controls.lastElementChild;
+  const box = ui.buttons(ui.controls, t("train"));
   const train = ui.button(box, t("train"), () => go(!training));
   train.className = "play";
-  ui.button(box, t("one"), () => (go(false), work.send({ step: true })));
-  ui.button(box, t("again"), () => (begin(), ui.set({})));
+  ui.button(box, t("one"), () => (training && go(false), tell({ step: true })));
+  ui.button(box, t("again"), () => ui.set({ seed: (s.seed + 1) % 100 }), t("again.name"));
   ui.each(() => (train.textContent = training ? t("pause") : t("train")));
-  const more = ui.more.controls;
-  ui.slider("units", { parent: more });
-  for (const key of ["learning_rate", "max_norm"]) pick(key, more);
-  ui.slider("forget_bias", { parent: more });
-  for (const key of ["rule", "init"]) ui.choice(key, { parent: more });
-  ui.slider("seed", { parent: more });
+  ui.presets(data.stories);
 
-  ui.summary = () => t("summary", {
-    task: t(`task.${s.task}`), layer: t(`layer.${s.layer}`), lag: s.lag, k: now?.count ?? 0,
-    E: E === E ? fmt(E, 3) : "–", guess: fmt(data.guess[s.task], 3),
-    score: score === score ? (s.task === "adding" ? t("mean", { score: fmt(score, 3) }) : t("right", { score: fmt(100 * score, 0) })) : "",
-    error: now?.error ? t("diverged") : "",
-  });
+  // ---- More: inside the network, the norm of the gradient, and all other settings
+  const more = ui.more.panels.parentNode;
+  more.ontoggle = ui.redraw;
+  ui.panel("inside", (w, height) => {
+    if (!more.open) return "";
+    const part = now.parts[s.part] ? s.part : "h";
+    const [T, H, low] = [now.x.length, s.units, part === "h" || part === "c" ? -1 : 0];
+    const [left, top, bottom] = [30, 22, height - 36];
+    const [column, row] = [(w - 14 - left) / T, (bottom - top) / H];
+    const shade = (i, k) => Math.round((LEVELS * (clamp(now.parts[part][i * H + k], low, 1) - low)) / (1 - low));
+    const cells = Array.from({ length: LEVELS }, () => "");
+    for (let k = 0; k < H; k++) for (let i = 0, n; i < T; i += n) {
+      const level = shade(i, k);
+      for (n = 1; i + n < T && shade(i + n, k) === level; n++);
+      if (level) cells[level - 1] += `M${(left + column * i).toFixed(1)} ${(top + row * (k + 0.5)).toFixed(1)}h${(column * n).toFixed(1)}`;
+    }
+    const map = cells.map((d, i) => d && tag("path", { d, class: part === "h" ? "hidden" : "cell", style: `stroke-width:${row.toFixed(1)};opacity:${(i + 1) / LEVELS}` })).join("");
+    return text(0, 14, t("inside.of", { part: t(`part.${part}`), low: low ? "−1" : "0" }), "label", "start") + map +
+      text(left - 6, top + 10, 1, "tick", "end") + (H > 1 ? text(left - 6, bottom, H, "tick", "end") : "") +
+      [0, T - 1].map((i) => text(left + column * (i + 0.5), bottom + 17, i + 1, "tick")).join("") + text((left + w - 14) / 2, height - 4, t("step"), "label");
+  }, { height: () => 226, min: 300, parent: ui.more.panels });
+  ui.panel("norm", (w, height) => {
+    if (!more.open) return "";
+    const at = norms.at();
+    const most = round(Math.max(100, at.at(-1)?.[0] ?? 0));
+    const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [-4, 2, [-4, -2, 0, 2], t("norm.y")], log: true, right: 14, top: 42 });
+    const limit = Math.log10(s.max_norm);
+    return a.svg + text(6, 32, t(s.layer === "rnn" ? "radius" : "radius.gates", { rho: fmt(spectralRadius(now.W_hh, s.units)), sigma: fmt(stretch(now.W_hh, s.units)) }), "hidden", "start") +
+      (s.max_norm ? line(a.left, a.y(limit), a.right, a.y(limit), "dash") + text(a.right, a.y(limit) - 6, t("clipped"), "quiet", "end") : "") +
+      framed(a, path(at.map(([k, v]) => [a.x(k), a.y(v)]), "error thick"));
+  }, { height: () => 226, min: 300, parent: ui.more.panels });
+  const parent = ui.more.controls;
+  ui.choice("part", { parent });
+  ui.slider("units", { parent });
+  ui.select("learning_rate", { parent });
+  ui.select("max_norm", { parent });
+  ui.select("init", { parent });
+  ui.choice("rule", { parent });
+  for (const key of ["forget_bias", "batch_size", "seed"]) ui.slider(key, { parent });
+
+  ui.summary = () => {
+    const values = { task: t(`task.${s.task}`), layer: t(`layer.${s.layer}`), lag: s.lag, k: now.count, E: fmt(last?.E ?? NaN, 3), guess: fmt(data.guess[s.task], 3) };
+    const ratio = now.reach[0] / now.reach.at(-1);
+    const held = score === score ? (s.task === "adding" ? t("mean", { score: fmt(score, 3) }) : t("right", { score: fmt(100 * score, 0) })) : "";
+    const clip = s.max_norm ? t("try.norm", { norm: s.max_norm }) : t("try.clip");
+    const end = error ? t("diverged", { k: now.count + 1, what: t(`what.${error}`), rate: s.learning_rate, clip }) : finished ? t("solved", { k: finished }) : "";
+    return t(last ? "summary" : "untrained", values) + held + (ratio === ratio && !finished ? t("ratio", { ratio: fmt(ratio, 3) }) : "") + end;
+  };
 }
 
 const explorable = { render: (context) => mount(context, view) };

@@ -1,5 +1,6 @@
 """The playground: recurrent networks that are trained in the page."""
 
+from dataclasses import asdict
 from typing import Any, get_args
 
 from ..experiments import playground
@@ -7,6 +8,7 @@ from .base import Choice, Explorable, Number, work_script
 
 RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0]
 NORMS = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0]
+PARTS = ["h", "c", "f", "i", "o"]  # what "More" shows of an LSTM; of the others it is h
 
 
 class Playground(Explorable):
@@ -24,11 +26,12 @@ class Playground(Explorable):
     forget_bias = Number(1.0, -2.0, 6.0, 0.5)
     batch_size = Number(32, 1, 64, 1)
     seed = Number(1, 0, 99, 1)
+    part = Choice("h", PARTS)
 
     def data(self) -> dict[str, Any]:
-        tasks = playground.SIZES
-        return {
-            "work": work_script(),
-            "guess": {task: playground.guess(task) for task in tasks},
-            "solved": {task: "low" if playground.solved(task, 0.0) else "high" for task in tasks},
+        plain = asdict(playground.Settings())
+        stories = {
+            name: {**plain, **given, "seed": 1} for name, given in playground.STORIES.items()
         }
+        guess = {task: playground.guess(task) for task in playground.SIZES}
+        return {"work": work_script(), "guess": guess, "stories": stories}
