@@ -2,11 +2,15 @@
 
 Both sides draw from one small generator, whose numbers are exact, so that data, start and order are
 the same; `rnncourse/explorables/play.js` is the other side.
+
+``python -m rnncourse.experiments playground`` repeats the runs of all stories, five seeds each.
 """
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,6 +24,8 @@ from ..layers.rnn import RNN
 from ..model import Model
 from ..training.optim import SGD, Adam, Optimizer
 from ..validation import Array, NotFiniteError, require_choice, require_number, require_size
+from .results import Trial, read
+from .sweep import Experiment
 
 Task = Literal["first symbol", "temporal order", "parity", "adding", "echo"]
 Kind = Literal["rnn", "lstm", "gru"]
@@ -29,6 +35,8 @@ LAYERS: dict[str, type[RNN | LSTM | GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GR
 HELD_OUT = 200  # sequences, looked at after every `LOOK` updates
 LOOK = 20
 TEST_SEED = 2**31
+SEEDS = range(1, 6)
+LIMIT = 500  # updates of a story
 
 
 class Random:
@@ -117,9 +125,10 @@ STORIES: dict[str, dict[str, Any]] = {  # what each sets beside `Settings()`
     "short": {"lag": 5},
     "long": {"lag": 60},
     "orthogonal": {"lag": 60, "init": "orthogonal"},
-    "bias 1": {"lag": 60, "layer": "lstm"},
+    "lstm": {"lag": 60, "layer": "lstm"},
     "bias 4": {"lag": 60, "layer": "lstm", "forget_bias": 4.0},
-    "parity": {"task": "parity", "lag": 10, "layer": "gru"},
+    "parity": {"task": "parity", "lag": 10},
+    "parity gru": {"task": "parity", "lag": 10, "layer": "gru"},
     "adding": {"task": "adding", "lag": 10, "layer": "gru"},
     "too fast": {
         "task": "adding",
@@ -198,7 +207,7 @@ SIZES: dict[str, tuple[int, int]] = {  # D and O
 
 
 def orthogonal(H: int, random: Random) -> Array:
-    """Return an orthogonal matrix, (H, H): the rows of a normal one, made so by Gram and Schmidt."""
+    """Return an orthogonal matrix, (H, H): normal rows, made so by Gram and Schmidt."""
     Q = random.normal(H, H)
     for i, row in enumerate(Q):
         for done in Q[:i]:
@@ -274,7 +283,7 @@ def train(settings: Settings) -> Iterator[tuple[Update, Model]]:
     Raises
     ------
     FloatingPointError
-        The run has diverged: an output, a state or a gradient is not finite. It says at which update.
+        The run has diverged: something is not finite. The message says what, and at which update.
     """
     random = Random(settings.seed)
     model = network(settings, random)
@@ -293,3 +302,112 @@ def train(settings: Settings) -> Iterator[tuple[Update, Model]]:
         rule.step(model.params, found.grads)
         looked = (rule.steps % LOOK) == 0
         yield Update(found.E, norm, score(model, held_out) if looked else math.nan), model
+
+
+# ---------------------------------------------------------------- the stories
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a story.
+
+    Attributes
+    ----------
+    story : a name of `STORIES`
+    seed : of the weights and the training sequences
+    outcome : "solved", "diverged", or "not yet" after all updates
+    updates : how many there were
+    score : on the held-out sequences, at the last look
+    seconds : how long it took
+    """
+
+    story: str
+    seed: int
+    outcome: str
+    updates: int
+    score: float
+    seconds: float
+
+
+def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
+    """Train one network of a story until it solves its task or diverges, or for `max_updates`.
+
+    Parameters
+    ----------
+    story : a name of `STORIES`
+    seed : int from 0
+    max_updates : int
+    """
+    require_choice("story", story, tuple(STORIES))
+    settings = Settings(**STORIES[story], seed=seed)
+    began = time.perf_counter()
+    outcome, updates, seen = "not yet", 0, math.nan
+    try:
+        for update, _ in train(settings):
+            updates += 1
+            if not math.isnan(update.score):
+                seen = update.score
+                if solved(settings.task, seen):
+                    outcome = "solved"
+            if outcome == "solved" or updates == require_size("max_updates", max_updates):
+                break
+    except FloatingPointError:
+        outcome = "diverged"
+    seconds = time.perf_counter() - began
+    return Run(story, seed, outcome, updates, float(f"{seen:.3g}"), round(seconds, 1))
+
+
+def saved() -> list[Run]:
+    """Return the results that travel with the package: each story with five seeds."""
+    return _runs(read(files(__package__) / "playground.jsonl").trials)
+
+
+def table(runs: Iterable[Run]) -> str:
+    """Return for each story how many seeds solved it and how many diverged, and when."""
+    groups: dict[str, list[Run]] = {}
+    for r in runs:
+        groups.setdefault(r.story, []).append(r)
+    lines = ["story         solved  diverged  at update"]
+    for story, group in groups.items():
+        ended = sorted(r.updates for r in group if r.outcome != "not yet")
+        share = [
+            f"{sum(r.outcome == outcome for r in group)}/{len(group)}"
+            for outcome in ("solved", "diverged")
+        ]
+        lines.append(f"{story:<12}{share[0]:>8}{share[1]:>10}  {', '.join(map(str, ended)) or '-'}")
+    return "\n".join(lines)
+
+
+def _trial(story: str, seed: int) -> dict[str, Any]:
+    r = run(story, seed)
+    # JSON has no infinity.
+    score = r.score if math.isfinite(r.score) else None
+    return {"outcome": r.outcome, "updates": r.updates, "score": score}
+
+
+def _runs(trials: Iterable[Trial]) -> list[Run]:
+    return [
+        Run(
+            **t.settings,
+            seed=t.seed,
+            **{**t.result, "score": _number(t.result["score"])},
+            seconds=t.seconds,
+        )
+        for t in trials
+    ]
+
+
+def _number(score: float | None) -> float:
+    return math.inf if score is None else score
+
+
+EXPERIMENT = Experiment(
+    "playground",
+    _trial,
+    {"story": tuple(STORIES)},
+    SEEDS,
+    source="the page Train it in the page; the tasks are after Hochreiter and Schmidhuber (1997)",
+    stop="99 % of the held-out answers right, or for adding a mean squared error of 0.01 at most, "
+    f"looked at after every {LOOK} updates; a gradient that is not finite; or {LIMIT} updates",
+    table=lambda trials: table(_runs(trials)),
+)

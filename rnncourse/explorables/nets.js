@@ -185,7 +185,13 @@ export function backward(P, m, x, grads) {
     addRows(grads.b_y, m.dy, O, B, y);
   }
 }
-const norm = (v) => Math.sqrt(v.reduce((sum, x) => sum + x * x, 0));
+/** The length of a vector; its squares may be too large for a number. */
+function norm(v) {
+  const size = Math.sqrt(v.reduce((sum, x) => sum + x * x, 0));
+  if (size < Infinity) return size;
+  const most = v.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
+  return most < Infinity ? most * norm(v.map((x) => x / most)) : most;
+}
 
 // ---- losses: the mean over the predictions that count; each leaves dE/dy in `m.dy` -----------------------
 // `counts` (T, B) is 1 where a prediction counts and 0 where not.
@@ -229,7 +235,7 @@ export function squaredError(m, targets, counts) {
 
 /** Scale all gradients by one factor so that their norm is at most `most` (eq-clip); return the norm before. */
 export function clip(grads, most) {
-  const size = Math.sqrt(Object.values(grads).reduce((sum, g) => sum + norm(g) ** 2, 0));
+  const size = norm(Object.values(grads).map(norm));
   if (size > most) for (const g of Object.values(grads)) for (let i = 0; i < g.length; i++) g[i] *= most / size;
   return size;
 }

@@ -8,9 +8,9 @@ const TEST_SEED = 2 ** 31;
 
 /** A function that gives numbers from 0 up to 1 in steps of 2⁻³²: mulberry32 (Ettinger, 2017). */
 export function random(seed) {
-  let state = seed >>> 0;
+  let state = seed >>> 0; // each number is one step on, scrambled
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
+    state = (state + 1831565813) >>> 0;
     let z = Math.imul(state ^ (state >>> 15), state | 1);
     z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
     return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;

@@ -29,7 +29,7 @@ function worker(code, hear) {
       sent.push(message);
       one.postMessage(message);
     };
-    return { send, end: () => (one.terminate ?? one.end)() };
+    return { send, end: () => (one.end ? one.end() : one.terminate()) };
   } catch {
     return inPage();
   }
@@ -181,9 +181,10 @@ function view(ui) {
     const sure = 100 / end.reduce((sum, v) => sum + Math.exp(v - Math.max(...end)), 0);
     const says = adding ? t("says.number", { y: fmt(end[0]), d: fmt(answers.at(-1)) })
       : t("says", { y: name(best(end)), p: fmt(sure, 0), d: name(answers.at(-1)) });
-    const high = 4 * Math.max(0, Math.ceil(Math.log10(Math.max(...reach, 1)) / 4));
+    const most = Math.log10(Math.max(1, ...reach.filter(Number.isFinite)));
+    const high = 4 * Math.min(3, Math.ceil(most / 4));
     const Y = (n) => bottom - ((clamp(n, LEAST, high) - LEAST) / (high - LEAST)) * (bottom - top);
-    const points = reach.map((v, i) => [mid(i), Y(Math.log10(v || 1e-99))]);
+    const points = reach.map((v, i) => [mid(i), Y(Number.isFinite(v) ? Math.log10(v || 1e-99) : high)]);
     const ground = "fill:color-mix(in srgb,var(--error) 22%,transparent);stroke:none";
     const area = points.length ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: ground }) + path(points, "error thick") : text((left + right) / 2, (top + bottom) / 2, t("later"), "quiet");
     return text(0, 47, t("input"), "quiet", "start") + input + text(0, 71, t("answer"), "quiet", "start") + output +
@@ -252,7 +253,7 @@ function view(ui) {
     const held = score === score ? (s.task === "adding" ? t("mean", { score: fmt(score, 3) }) : t("right", { score: fmt(100 * score, 0) })) : "";
     const clip = s.max_norm ? t("try.norm", { norm: s.max_norm }) : t("try.clip");
     const end = error ? t("diverged", { k: now.count + 1, what: t(`what.${error}`), rate: s.learning_rate, clip }) : finished ? t("solved", { k: finished }) : "";
-    return t(last ? "summary" : "untrained", values) + held + (ratio === ratio && !finished ? t("ratio", { ratio: fmt(ratio, 3) }) : "") + end;
+    return t(last ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio ? t("ratio", { ratio: fmt(ratio, 3) }) : ""));
   };
 }
 

@@ -8,11 +8,16 @@ from .base import Choice, Explorable, Number, work_script
 
 RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0]
 NORMS = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0]
+BUTTONS = ["short", "long", "orthogonal", "lstm", "bias 4", "parity", "adding", "too fast"]
 PARTS = ["h", "c", "f", "i", "o"]  # what "More" shows of an LSTM; of the others it is h
 
 
 class Playground(Explorable):
-    """A network that learns a task while one looks on; `rnncourse.experiments.playground.Settings`."""
+    """A network that learns a task while one looks on.
+
+    The values are those of `rnncourse.experiments.playground.Settings`; `part` is what "More" shows
+    of an LSTM.
+    """
 
     name = "playground"
     task = Choice("first symbol", get_args(playground.Task))
@@ -30,8 +35,6 @@ class Playground(Explorable):
 
     def data(self) -> dict[str, Any]:
         plain = asdict(playground.Settings())
-        stories = {
-            name: {**plain, **given, "seed": 1} for name, given in playground.STORIES.items()
-        }
+        stories = {name: plain | playground.STORIES[name] for name in BUTTONS}
         guess = {task: playground.guess(task) for task in playground.SIZES}
         return {"work": work_script(), "guess": guess, "stories": stories}
