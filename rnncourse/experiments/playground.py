@@ -113,11 +113,10 @@ class Settings:
                 raise ValueError(f"{name} is {value}, expected at most {most}")
         require_size("batch_size", self.batch_size)
         for name, above in (("learning_rate", True), ("max_norm", False)):
-            value = require_number(name, getattr(self, name))
-            if value < 0 or (above and value == 0):
-                raise ValueError(
-                    f"{name} is {value}, expected {'above' if above else 'at least'} 0"
-                )
+            number = require_number(name, getattr(self, name))
+            if number < 0 or (above and number == 0):
+                allowed = "above" if above else "at least"
+                raise ValueError(f"{name} is {number}, expected {allowed} 0")
         require_number("forget_bias", self.forget_bias)
 
 

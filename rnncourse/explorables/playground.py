@@ -36,5 +36,5 @@ class Playground(Explorable):
     def data(self) -> dict[str, Any]:
         plain = asdict(playground.Settings())
         stories = {name: plain | playground.STORIES[name] for name in BUTTONS}
-        guess = {task: playground.guess(task) for task in playground.SIZES}
+        guess = {task: playground.guess(task) for task in get_args(playground.Task)}
         return {"work": work_script(), "guess": guess, "stories": stories}

@@ -14,13 +14,15 @@ RUN = """async ([address, kind, sizes, weights, x, task, settings]) => {
   const flat = (list) => Float64Array.from(list.flat(Infinity));
   const P = Object.fromEntries(Object.entries(weights).map(([name, W]) => [name, flat(W)]));
   const m = nets.room(kind, sizes);
-  const grads = Object.fromEntries(Object.entries(P).map(([name, W]) => [name, new Float64Array(W.length)]));
+  const zeros = ([name, W]) => [name, new Float64Array(W.length)];
+  const grads = Object.fromEntries(Object.entries(P).map(zeros));
   const [inputs, counts, memory] = [flat(x), flat(task.counts), {}];
   const losses = [];
   let first, reach, norm;
   for (let k = 0; k < settings.updates; k++) {
     nets.forward(P, m, inputs);
-    const [E] = task.labels ? nets.crossEntropy(m, task.labels.flat(), counts) : nets.squaredError(m, flat(task.targets), counts);
+    const [E] = task.labels ? nets.crossEntropy(m, task.labels.flat(), counts)
+      : nets.squaredError(m, flat(task.targets), counts);
     losses.push(E);
     nets.backward(P, m, inputs, grads);
     first ??= Object.fromEntries(Object.entries(grads).map(([name, g]) => [name, [...g]]));

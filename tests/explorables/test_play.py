@@ -16,7 +16,8 @@ RUN = """([settings, updates]) => play.then(({ run }) => {
   const it = run(settings);
   const start = Object.fromEntries(Object.entries(it.P).map(([name, W]) => [name, [...W]]));
   const done = Array.from({ length: updates }, () => it.update());
-  return { start, E: done.map((u) => u.E), norm: done.map((u) => u.norm), score: done.map((u) => u.score) };
+  const all = (key) => done.map((u) => u[key]);
+  return { start, E: all("E"), norm: all("norm"), score: all("score") };
 })"""
 
 
