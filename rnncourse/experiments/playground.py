@@ -338,6 +338,7 @@ def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
     max_updates : int
     """
     require_choice("story", story, tuple(STORIES))
+    most = require_size("max_updates", max_updates)
     settings = Settings(**STORIES[story], seed=seed)
     began = time.perf_counter()
     outcome, updates, seen = "not yet", 0, math.nan
@@ -348,7 +349,7 @@ def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
                 seen = update.score
                 if solved(settings.task, seen):
                     outcome = "solved"
-            if outcome == "solved" or updates == require_size("max_updates", max_updates):
+            if outcome == "solved" or updates == most:
                 break
     except FloatingPointError:
         outcome = "diverged"

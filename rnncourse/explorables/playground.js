@@ -189,7 +189,7 @@ function view(ui) {
     const area = points.length ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: ground }) + path(points, "error thick") : text((left + right) / 2, (top + bottom) / 2, t("later"), "quiet");
     return text(0, 47, t("input"), "quiet", "start") + input + text(0, 71, t("answer"), "quiet", "start") + output +
       (column * asked[0] > 175 ? text(left + column * asked[0] - 8, 71, says, "output", "end") : text(w, 14, says, "output", "end")) +
-      text(left, 95, t("reach"), "label", "start") +
+      text(0, 95, t("reach"), "label", "start") +
       [high, (high + LEAST) / 2, LEAST].map((n) => line(left, Y(n), right, Y(n), "grid") + text(left - 6, Y(n) + 4, power(n), "tick", "end")).join("") +
       area + line(left, bottom, right, bottom, "axis") +
       [0, Math.floor((T - 1) / 2), T - 1].map((i) => text(mid(i), bottom + 17, i + 1, "tick")).join("") + text((left + right) / 2, height - 4, t("step"), "label");
