@@ -86,8 +86,8 @@ export function wrap(characters, columns) {
   return lines;
 }
 
-// Of a line of text: its height, the middle of the bars of the values, the foot of the gradient's.
-const [LINE, MIDDLE, FOOT] = [56, 17, 48];
+// Of a line of text, from its top: the letters stand between two edges. Bars up stand on the upper one, bars down hang from the lower one.
+const [LINE, UPPER, LOWER, BAR] = [44, 14, 31, 13];
 const LAGS = 60;
 const symbol = (c) => ({ " ": "␣", "\n": "↵" })[c] ?? c;
 const percent = (p) => (p < 0.0005 ? "<0.1 %" : `${fmt(100 * p, 1)} %`);
@@ -103,12 +103,6 @@ function view(ui) {
   const names = { " ": "space", "\n": "newline", "_": "underscore", "^": "caret" }; // _ and ^ are marks in a sentence
   const named = (c) => t(names[c] ?? "quoted", { c });
 
-  if (data.presets.quotation) ui.presets(data.presets);
-  if (data.lstm) ui.choice("show");
-  ui.slider("unit");
-  ui.slider("position", { shown: (k) => `${k}: ${symbol(characters[k - 1])}` });
-  ui.player("position", { every: 200 });
-
   let hover, at, norms, half, values, next;
   ui.each(() => {
     at = hover ?? s.position;
@@ -118,35 +112,53 @@ function view(ui) {
     next = probabilities(net, steps[at - 1].h).map((p, k) => ({ p, c: alphabet[k] })).sort((a, b) => b.p - a.p);
   });
 
+  // ---- the text, with what the unit holds after each character, or with the gradient back to it
   let placed = {}; // the text, laid out for one width
   const layout = (width) => (placed.width === width ? placed : (placed = lay(width)));
   function lay(width) {
     const cell = width < 500 ? 12 : 13;
-    const top = width < 500 ? 48 : 28;
+    const top = width < 500 ? 46 : 28;
     const lines = wrap(characters, Math.floor(width / cell));
     const xy = lines.flatMap((list, row) => list.map((_, column) => [cell * (column + 0.5), top + LINE * row]));
     const style = "white-space:pre;font:14px ui-monospace,monospace";
     const written = lines.map((list) => tag("text", {
-      x: list.map((k) => `${xy[k][0]} `.repeat(characters[k].length)).join(""), y: xy[list[0]][1] + MIDDLE + 4.5, "text-anchor": "middle", style,
+      x: list.map((k) => `${xy[k][0]} `.repeat(characters[k].length)).join(""), y: xy[list[0]][1] + UPPER + 12.5, "text-anchor": "middle", style,
     }, list.map((k) => ({ "&": "&amp;", "<": "&lt;", "\n": "↵" })[characters[k]] ?? characters[k]).join("")));
-    const middles = lines.map((list, row) => line(0, top + LINE * row + MIDDLE, cell * list.length, top + LINE * row + MIDDLE, "grid"));
-    return { width, cell, top, lines, xy, middles: middles.join(""), written: written.join("") };
+    return { width, cell, top, lines, xy, written: written.join("") };
   }
 
-  const legend = (x, y) => bars([[6, 10, 1]], "hidden", 10, 0.5) + text(17, 14, t(`above.${s.show}`), "quiet", "start") +
-    bars([[126, 10, 19]], "output", 10, 0.5) + text(137, 14, t(`below.${s.show}`), "quiet", "start") +
-    bars([[x + 6, y + 5, y - 5]], "error", 8) + text(x + 17, y + 4, t("gradient"), "quiet", "start");
+  /** Up where the value is above 0, down where it is below; faint what is not yet read. */
+  function memory({ cell, xy }) {
+    const list = values.map((v, k) => {
+      const [[x, y], size] = [xy[k], s.show === "c" ? Math.tanh(v) : v];
+      const edge = y + (v < 0 ? LOWER : UPPER);
+      return [x, edge, edge - BAR * size];
+    });
+    const signs = [[(v) => v >= 0, "hidden"], [(v) => v < 0, "output"]];
+    return signs.map(([test, cls]) => [[0, at, 0.85], [at, T, 0.3]].map(([from, to, opacity]) =>
+      bars(list.filter((_, k) => k >= from && k < to && test(values[k])), cls, cell - 1, opacity)).join("")).join("");
+  }
+  /** The size of the gradient back to each character; the newest that make up half of it are underlined. */
+  function gradient({ cell, xy }) {
+    const most = Math.max(...norms) || 1;
+    const places = norms.map((v, k) => [xy[k][0], xy[k][1] + UPPER, xy[k][1] + UPPER - BAR * (v / most)]);
+    const under = places.slice(at - half).flatMap(([x, y]) => [[x - cell / 2, y + 19], [x + cell / 2, y + 19], [NaN, NaN]]);
+    return bars(places, "error", cell - 2) + path(under, "error thick");
+  }
+  const legend = (x, y) => (s.gradient
+    ? bars([[x + 5, y, y - 10]], "error", 10) + text(x + 16, y, t("gradient"), "quiet", "start") +
+      line(x + 128, y - 3, x + 140, y - 3, "error thick") + text(x + 146, y, t("half.it"), "quiet", "start")
+    : bars([[x + 5, y - 4, y - 12]], "hidden", 10, 0.85) + text(x + 16, y, t(`above.${s.show}`), "quiet", "start") +
+      bars([[x + 133, y - 4, y + 4]], "output", 10, 0.85) + text(x + 144, y, t(`below.${s.show}`), "quiet", "start"));
 
   const page = ui.panel("page", (width) => {
-    const { cell, xy, middles, written } = layout(width);
-    const most = Math.max(...norms) || 1;
-    const value = xy.map(([x, y], k) => [x, y + MIDDLE, y + MIDDLE - 15 * (s.show === "c" ? Math.tanh(values[k]) : values[k])]);
-    const back = norms.map((v, k) => [xy[k][0], xy[k][1] + FOOT, xy[k][1] + FOOT - 13 * (v / most)]);
-    const [x, y] = xy[at - 1];
-    return legend(...(width < 500 ? [0, 30] : [250, 10])) + middles + bars(value.filter(([, from, to]) => to <= from), "hidden", cell - 1, 0.5) +
-      bars(value.filter(([, from, to]) => to > from), "output", cell - 1, 0.5) + bars(back, "error", cell - 4) + written +
-      rect(x - cell / 2, y, cell, FOOT + 2, "", { rx: 3, style: "fill:none;stroke:var(--ink);stroke-width:2px" });
-  }, { height: (width) => layout(width).top + LINE * layout(width).lines.length, min: 600 });
+    const laid = layout(width);
+    const [x, y] = laid.xy[at - 1];
+    const head = s.gradient ? t("half", { n: half }) : `${t(`part.${s.show}`)} = ${fmt(values[at - 1])}`;
+    return text(0, 16, t("star", { unit: s.unit, head }), "", "start", { style: "font-size:16px;font-weight:bold" }) +
+      legend(...(width < 500 ? [0, 37] : [250, 15])) + (s.gradient ? gradient : memory)(laid) + laid.written +
+      rect(x - laid.cell / 2 - 1, y, laid.cell + 2, LINE, "", { rx: 3, style: "fill:none;stroke:var(--ink);stroke-width:2px" });
+  }, { height: (width) => layout(width).top + LINE * layout(width).lines.length + 2, min: 600 });
   page.style.cursor = "pointer";
 
   /** The character at the pointer. */
@@ -161,6 +173,15 @@ function view(ui) {
   page.addEventListener("pointermove", (event) => event.pointerType === "mouse" && look(under(event)));
   page.addEventListener("pointerleave", () => look(undefined));
 
+  ui.slider("unit");
+  const row = ui.controls.appendChild(document.createElement("div"));
+  row.className = "buttons";
+  ui.player("position", { every: 120, parent: row });
+  if (data.presets.quotation) ui.presets(data.presets, row);
+  ui.toggle("gradient", { parent: row });
+
+  // ---- more: the gradient by lag, and what the network makes of all its units
+  const { panels: parent, controls } = ui.more;
   ui.panel("lags", (width, height) => {
     const top = Math.max(2, Math.ceil(Math.log10(Math.max(...norms))));
     const ticks = Array.from({ length: Math.ceil((top + 5) / 2) }, (_, k) => 2 * k - 4);
@@ -170,7 +191,7 @@ function view(ui) {
     return rect(a.left, a.top, Math.min(border, a.right) - a.left, a.bottom - a.top, "error", { "fill-opacity": 0.12 }) + a.svg + path(points, "error") +
       points.map(([x, y]) => (y ? circle(x, y, 2.5, "error") : "")).join("") +
       (half ? line(border, a.top, border, a.bottom, "error dash") + text(border + 6, a.top + 12, t("half", { n: half }), "error", "start") : "");
-  }, { height: () => 210, min: 340 });
+  }, { height: () => 210, min: 340, parent });
 
   ui.panel("next", (width) => next.slice(0, 3).map(({ c, p }, row) => {
     const y = 28 + 34 * row;
@@ -178,7 +199,9 @@ function view(ui) {
       rect(28, y, (width - 100) * p, 22, "output", { "fill-opacity": 0.55 }) + rect(28, y, 1.5, 22, "output") +
       text(34 + (width - 100) * p, y + 16, percent(p) + (c === characters[at] ? " ✓" : ""), "", "start");
   }).join("") + text(0, 14, t("network"), "label", "start") +
-    text(0, 150, at < T ? t("true", { c: symbol(characters[at]) }) : t("end"), "quiet", "start"), { height: () => 160, min: 220 });
+    text(0, 150, at < T ? t("true", { c: symbol(characters[at]) }) : t("end"), "quiet", "start"), { height: () => 160, min: 220, parent });
+  if (data.lstm) ui.choice("show", { parent: controls });
+  ui.slider("position", { shown: (k) => `${k}: ${symbol(characters[k - 1])}`, parent: controls });
 
   ui.summary = () => t("summary", {
     unit: s.unit, t: at, T, c: named(characters[at - 1]), part: t(`part.${s.show}`), value: fmt(values[at - 1]),

@@ -11,7 +11,7 @@ from ..layers.rnn import RNN
 from ..model import Model
 from ..nonlinear import softmax
 from ..validation import Array, require_choice, whole_numbers
-from .base import Choice, Explorable, Number
+from .base import Choice, Explorable, Number, Truth
 
 MAX_UNITS, MAX_LENGTH = 64, 400
 # Of the network and the text of the experiment.
@@ -110,7 +110,8 @@ class Activations(Explorable):
     """A text, colored by what one unit holds after each character, with the gradient back.
 
     `unit` (from 1) is the unit that is looked at, `show` the part of its state, "c" or "h", and
-    `position` (from 1) the character from which the gradient goes back.
+    `position` (from 1) the character that was read last. With `gradient`, the bars show how far
+    the gradient goes back from there.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ class Activations(Explorable):
     alphabet : str, optional
         The characters in the order of the model's inputs. A model of your own needs it.
     **values
-        unit, show and position.
+        unit, show, position and gradient.
 
     Attributes
     ----------
@@ -144,6 +145,7 @@ class Activations(Explorable):
     unit = _Index(1, 1, MAX_UNITS, 1)
     show = _Part("c", ("c", "h"))
     position = _Index(1, 1, MAX_LENGTH, 1)
+    gradient = Truth(False)
 
     def __init__(
         self,
@@ -164,7 +166,7 @@ class Activations(Explorable):
         self.parts = ("c", "h") if isinstance(model.layer, LSTM) else ("h",)
         self.sizes = {"unit": model.layer.hidden_size, "position": len(self.text)}
         self.presets = {} if own or self.text != characters.TEXT else PRESETS
-        first = {"unit": 1, "show": self.parts[0], "position": len(self.text)}
+        first = super().defaults() | {"show": self.parts[0], "position": len(self.text)}
         self.first = first | self.presets.get("quotation", {})
         super().__init__(**self.first | values)
 

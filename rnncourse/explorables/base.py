@@ -68,34 +68,25 @@ class Number(_Value):
 
 
 class Numbers(_Value):
-    """A tuple of `min` to `max` numbers, each from `low` to `high` in steps of `step`.
+    """A tuple of as many numbers as `default` has, from `low` to `high` in steps of `step`.
 
     Any sequence can be assigned. A tuple, so that no entry can be changed behind the page's back.
     """
 
-    def __init__(
-        self,
-        default: Sequence[float],
-        low: float,
-        high: float,
-        step: float,
-        size: tuple[int, int] | None = None,
-    ) -> None:
+    def __init__(self, default: Sequence[float], low: float, high: float, step: float) -> None:
         super().__init__(tuple(default))
-        self.low, self.high, self.step = low, high, step
-        self.min, self.max = size or (len(default), len(default))
+        self.size = len(default)
         self.entry = Number(low, low, high, step)
 
     def validate(self, obj: Any, value: Any) -> tuple[float, ...]:
         """Return `value` as a tuple; raise ``TraitError`` unless it is allowed."""
-        sizes = str(self.min) if self.min == self.max else f"{self.min} to {self.max}"
         if isinstance(value, np.ndarray):
             value = value.tolist()
         listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
         if not listed or any(isinstance(entry, Sequence) for entry in value):
-            raise self.refuse(value, f"a list of {sizes} numbers")
-        if not self.min <= len(value) <= self.max:
-            raise self.refuse(value, f"{sizes} numbers, not {len(value)}")
+            raise self.refuse(value, f"a list of {self.size} numbers")
+        if len(value) != self.size:
+            raise self.refuse(value, f"{self.size} numbers, not {len(value)}")
         numbers = []
         for index, number in enumerate(value):
             self.entry.name = f"{self.name}[{index}]"
@@ -104,7 +95,7 @@ class Numbers(_Value):
 
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to know."""
-        return {**self.entry.spec(), "kind": "numbers", "min": self.min, "max": self.max}
+        return {**self.entry.spec(), "kind": "numbers", "min": self.size, "max": self.size}
 
 
 class Choice(_Value):

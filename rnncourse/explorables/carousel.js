@@ -1,4 +1,4 @@
-import { axes, circle, clamp, dot, fmt, framed, handle, line, path, sigmoid, text } from "./draw.js";
+import { axes, clamp, dot, fmt, framed, handle, line, path, rect, sigmoid, text } from "./draw.js";
 import { mount } from "./kit.js";
 import { norm } from "./norm.js";
 
@@ -76,22 +76,11 @@ function view(ui) {
   const T = data.x.length;
   const free = data.x.map(() => -1);
   const hold = (step, value) => ui.set({ gates: s.gates.map((v, k) => (k === step - 1 ? value : v)) });
-  ui.presets({
-    zero: { b_f: 0, gain: 1, gates: free },
-    one: { b_f: 1, gain: 1, gates: free },
-    three: { b_f: 3, gain: 1, gates: free },
-    shut: { b_f: 3, gain: 1, gates: free.map((v, k) => (k === 19 ? 0.05 : v)), step: 20 },
-    large: { b_f: 3, gain: 8, gates: free },
-  });
-  ui.button(ui.controls.lastChild, t("release"), () => ui.set({ gates: free }));
-  ui.slider("b_f");
-  ui.slider("gain", { shown: (v) => `×${fmt(v, 1)}` });
-  ui.slider("step");
 
-  let f, means, curves;
+  let means, curves;
   ui.each(() => {
     const steps = forward(data, s.b_f, s.gain, s.gates);
-    f = steps.map((step) => step.f);
+    const f = steps.map((step) => step.f);
     means = f.map((units) => units.reduce((a, b) => a + b) / units.length);
     curves = {
       rnn: reach(rnnJacobians(data, s.gain), f[0].length),
@@ -99,63 +88,61 @@ function view(ui) {
       direct: direct(f),
     };
   });
-  ui.slider("gate", {
-    range: { low: 0, high: 1, step: 0.01 }, label: () => t("gate", { t: s.step }),
-    read: () => means[s.step - 1], write: (value) => hold(s.step, value),
-    spoken: (value) => value + (s.gates[s.step - 1] < 0 ? "" : `, ${t("held")}`),
-  });
+  const sides = { left: 42, right: 8 }; // of both pictures: a step has one place
 
-  const time = (words) => [0, T, [0, 10, 20, 30, 40], words];
+  // What of a gradient gets back from step 40.
   const looks = { direct: "cell thick", full: "error thick", rnn: "hidden thick dash" };
-
+  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:5px;stroke-linejoin:round" };
   ui.panel("reach", (w, height) => {
-    const narrow = w < 560;
-    const top = w < 330 ? 62 : narrow ? 46 : 26;
-    const a = axes(w, height, { x: time(""), y: [-12, 4, [-12, -8, -4, 0, 4], t("size")], log: true, top, bottom: 24 });
+    const a = axes(w, height, { x: [0, T, [], ""], y: [-12, 4, [-12, -8, -4, 0, 4], t("size")], log: true, bottom: 8, ...sides });
     // What leaves the plot is cut at its frame; 0 is far below it.
     const at = (v, k) => [a.x(k), a.y(clamp(Math.log10(v), -40, 40))];
-    const [full, straight] = [curves.full.map(at), curves.direct.map(at)];
-    const gap = path([...full, ...straight.slice().reverse()], "", { style: "fill:var(--error);fill-opacity:.12;stroke:none" });
-    const drawn = Object.keys(curves).map((key) => path(curves[key].map(at), looks[key])).join("");
-    const [above, below] = [full[5][1], Math.min(a.bottom, straight[5][1])];
-    const named = below - above > 24 ? text(a.left + 8, (above + below) / 2 + 4, t("indirect"), "error", "start") : "";
-    let [x, y] = narrow ? [6, 31] : [a.left + 200, 10];
-    const keys = Object.keys(looks).map((key) => {
-      const long = 40 + 6.3 * t(key).length;
-      if (x + long > w + 13) [x, y] = [6, y + 16];
-      const here = line(x, y, x + 22, y, looks[key]) + text(x + 27, y + 4, t(key), "quiet", "start");
-      x += long;
-      return here;
+    const points = Object.fromEntries(Object.keys(looks).map((key) => [key, curves[key].map(at)]));
+    const gap = path([...points.full, ...points.direct.toReversed()], "", { style: "fill:var(--error);fill-opacity:.12;stroke:none" });
+    const drawn = Object.keys(curves).map((key) => path(points[key], looks[key])).join("");
+    // A curve's name stands at its left end, or where the curve comes into the plot: that of the full
+    // derivative above it, the others below.
+    let low = a.bottom - 5;
+    const names = Object.keys(looks).map((key) => {
+      const room = a.left + (key === "full" ? 96 : 12);
+      const [x, y] = points[key].find(([x, y]) => x > room && y < a.bottom - 22) ?? points[key][T];
+      return { key, x, y: key === "full" ? Math.max(y - 8, a.top + 12) : y + 17 };
+    }).sort((p, q) => q.y - p.y);
+    for (const name of names) {
+      name.y = Math.min(name.y, low);
+      low = name.y - 16;
+    }
+    const written = names.map(({ key, x, y }) => {
+      const end = key === "full" || x > a.right - 96;
+      return text(end ? x - 4 : x + 4, y, t(key), looks[key].split(" ")[0], end ? "end" : "start", halo);
     });
-    return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn + named) + keys.join("");
-  }, { height: () => 270, min: 480 });
+    // What lies between the two is named where there is room for the words.
+    const [above, below] = [points.full[0][1], Math.min(points.direct.find(([x]) => x > a.left + 100)[1], a.bottom)];
+    const middle = (above + below) / 2 + 4;
+    if (below - above > 13 && names.every(({ y }) => Math.abs(y - middle) > 15))
+      written.push(text(a.left + 8, middle, t("indirect"), "quiet", "start"));
+    return a.svg + line(a.left, a.y(0), a.right, a.y(0), "axis") + framed(a, gap + drawn) + written.join("") +
+      text(a.right, a.top + 14, t("from"), "quiet", "end", halo);
+  }, { height: (w) => (w > 480 ? 238 : 236), min: 480 });
 
+  // Why: the gates on the way.
   let bars, grab;
   ui.panel("gates", (w, height) => {
-    const narrow = w < 380;
-    const a = (bars = axes(w, height, { x: time(t("time")), y: [0, 1, [0, 0.5, 1], t("open")], top: narrow ? 42 : 24 }));
-    const half = halfLife(s.b_f);
-    const boxes = (test, top, bottom) => means.flatMap((v, k) => {
-      const [left, right] = [a.x(k) + 1, a.x(k + 1) - 1];
-      return test(s.gates[k] >= 0) ? [[left, bottom(v)], [left, top(v)], [right, top(v)], [right, bottom(v)], [NaN, 0]] : [];
-    });
-    const columns = (test, color, opacity) =>
-      path(boxes(test, a.y, () => a.bottom), "", { style: `fill:var(--${color});fill-opacity:${opacity};stroke:none` });
-    const grips = path(boxes(() => true, (v) => a.y(v) - 14, (v) => a.y(v) + 14), "", { style: "fill:transparent;stroke:none", "data-drag": "f" });
-    const units = path(f.flatMap((values, k) => {
-      const x = a.x(k + 0.5);
-      return [[x, a.y(Math.min(...values))], [x, a.y(Math.max(...values))], [NaN, 0]];
-    }), "edge");
-    const ideal = curves.direct.map((_, k) => [a.x(k), a.y(sigmoid(s.b_f) ** (T - k))]);
-    const x = a.x(Math.max(0, T - half));
-    const mark = half > T ? "" : line(x, a.top - 6, x, a.y(0.5), "cell dash") + circle(x, a.y(0.5), 5, "cell node");
-    const pins = means.map((v, k) => (s.gates[k] < 0 ? "" : circle(a.x(k + 0.5), a.y(v), 3.5, "cell")));
-    const chosen = handle(a.x(s.step - 0.5), a.y(means[s.step - 1]), "cell", "f");
-    return a.svg + columns((held) => !held, "quiet", 0.22) + columns((held) => held, "cell", 0.5) + units +
-      path(curves.direct.map((v, k) => [a.x(k), a.y(v)]), "cell thick") + path(ideal, "dash") + mark +
-      text(clamp(x, a.left + (narrow ? 92 : 170), a.right - 92), narrow ? 32 : 14, t("half", { n: fmt(half, 1) }), "cell") + pins.join("") + grips + chosen;
+    const a = (bars = axes(w, height, { x: [0, T, [0, 10, 20, 30, 40], t("time")], y: [0, 1, [0, 1], t("open")], ...sides }));
+    const wide = a.x(1) - a.x(0);
+    const columns = means.map((v, k) =>
+      rect(a.x(k) + 1, a.y(v), wide - 2, a.bottom - a.y(v), "cell", { style: `fill-opacity:${s.gates[k] < 0 ? 0.35 : 1}` }));
+    // Hold of it is taken at the tops alone, so that a finger can scroll the page elsewhere.
+    const tops = path(means.flatMap((v, k) => {
+      const [left, right, y] = [a.x(k), a.x(k + 1), a.y(v)];
+      return [[left, y - 14], [right, y - 14], [right, y + 14], [left, y + 14], [NaN, 0]];
+    }), "", { style: "fill:transparent;stroke:none", "data-drag": "f" });
+    const [x, y] = [a.x(s.step - 0.5), a.y(means[s.step - 1])];
+    const thumb = rect(x - wide / 2 - 2, y - 4, wide + 4, 8, "cell handle", { rx: 3 });
+    const label = text(x, y + (means[s.step - 1] > 0.4 ? 24 : -10), `f_{${s.step}}`, "", "middle", halo);
+    return a.svg + columns.join("") + label + tops + handle(x, y, "cell", "f", thumb);
   }, {
-    height: () => 190, min: 480,
+    height: () => 122, min: 480,
     drag(x, y, _, begin) {
       if (begin) {
         const step = clamp(Math.ceil(bars.back.x(x)), 1, T);
@@ -163,11 +150,30 @@ function view(ui) {
         ui.set({ step });
         return;
       }
-      const value = bars.back.y(y - grab);
       // A tap that trembles selects the step, and no more.
-      if (s.gates[s.step - 1] >= 0 || Math.abs(value - means[s.step - 1]) > 0.02) hold(s.step, value);
+      if (s.gates[s.step - 1] >= 0 || Math.abs(y - grab - bars.y(means[s.step - 1])) > 2) hold(s.step, bars.back.y(y - grab));
     },
   });
+
+  ui.slider("b_f");
+  ui.player("b_f", { every: 200, range: { low: -10, high: 30 }, read: () => Math.round(5 * s.b_f), write: (v) => ui.set({ b_f: v / 5 }) });
+  ui.presets({
+    zero: { b_f: 0, gain: 1, gates: free },
+    one: { b_f: 1, gain: 1, gates: free },
+    three: { b_f: 3, gain: 1, gates: free },
+    shut: { b_f: 3, gain: 1, gates: free.map((v, k) => (k === 19 ? 0.05 : v)), step: 20 },
+    large: { b_f: 3, gain: 8, gates: free },
+  });
+
+  const parent = ui.more.controls;
+  ui.slider("gain", { parent, shown: (v) => `×${fmt(v, 1)}` });
+  ui.slider("step", { parent });
+  ui.slider("gate", {
+    parent, range: { low: 0, high: 1, step: 0.01 }, label: () => t("gate", { t: s.step }),
+    read: () => means[s.step - 1], write: (value) => hold(s.step, value),
+    spoken: (value) => value + (s.gates[s.step - 1] < 0 ? "" : `, ${t("held")}`),
+  });
+  ui.button(parent, t("release"), () => ui.set({ gates: free }));
 
   ui.summary = () => {
     const show = (v, digits = 2) => fmt(v, v < 0.1 || v >= 100 ? 0 : digits);

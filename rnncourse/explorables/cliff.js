@@ -72,25 +72,36 @@ function bands() {
 }
 
 const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4;stroke-linejoin:round" };
-const thin = { style: "stroke-width:1.2" };
 const ring = "stroke:var(--card);stroke-width:1.5";
-// Plain descent: dashed, in ink, a disk. Clipped descent: a solid line, in blue, a square.
-const LINES = ["dash", "hidden"];
+// Plain descent: dots, in ink, a disk. Clipped descent: a thin line, in blue, a square.
 const TEXTS = ["", "hidden"];
 const MARKS = [
   (x, y) => circle(x, y, 4.5, "", { style: `fill:var(--ink);${ring}` }),
   (x, y) => rect(x - 6, y - 6, 12, 12, "hidden", { style: ring }),
 ];
+const dots = (points) => tag("path", { d: points.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join(""), style: "stroke-width:3.5;stroke-linecap:round" });
+const TAIL = 12; // so many of the last moves are drawn in full
 const inside = ([w, b]) => w >= AREA.w[0] && w <= AREA.w[1] && b >= low && b <= high;
 const shown = (x) => (x && Math.abs(x) < 1e-12 ? `<${power(-12)}` : fmt(x, !x ? 0 : Math.abs(x) < 100 ? 3 : 1));
 
+/** A way to place rows of text beside points of the frame, so that no two of them meet. */
+function labels({ left, right, top, bottom }, taken) {
+  const free = ([x1, y1, x2, y2]) => x1 >= left && x2 <= right && y1 >= top && y2 <= bottom &&
+    !taken.some((box) => x1 < box[2] && x2 > box[0] && y1 < box[3] && y2 > box[1]);
+  return (x, y, rows, cls, gaps) => {
+    const [w, h] = [7.4 * Math.max(...rows.map((row) => row.length)), 16 * rows.length];
+    const level = clamp(y - h / 2, top + 2, bottom - h);
+    const places = gaps.flatMap((gap) => [level, y + gap, y - gap - h].flatMap((y) =>
+      [x + gap, x - gap - w, x - w / 2].map((x) => [x, y, x + w, y + h])));
+    const place = places.find(free);
+    if (!place) return "";
+    taken.push(place);
+    return rows.map((row, i) => text(place[0], place[1] + 12 + 16 * i, row, cls, "start", halo)).join("");
+  };
+}
+
 function view(ui) {
   const { state: s, t } = ui;
-  const start = (w, b) => ({ w, b, learning_rate: 0.5, max_norm: 0.1, updates: UPDATES });
-  ui.presets({ chapter: start(5.5, -2), low: start(4.6, -2.8), flat: start(5.7, -1.85), soft: { ...start(4.2, -2.9), learning_rate: 0.1 } });
-  for (const key of ["w", "b", "learning_rate", "max_norm", "updates"]) ui.slider(key);
-  ui.player("updates", { every: 60 });
-
   let key, limits, runs, seen, now, off, most;
   ui.each(() => {
     const given = [s.w, s.b, s.learning_rate, s.max_norm].join();
@@ -109,7 +120,7 @@ function view(ui) {
   // The map: what is below the paths changes with the width alone.
   let map, at, ground;
   function survey(w, height) {
-    map = { w, ...axes(w, height, { x: [...AREA.w, [4, 4.5, 5, 5.5], "w"], y: [...AREA.b, [-2.8, -2.6, -2.4, -2.2, -2], "b"], top: 28 }) };
+    map = { w, ...axes(w, height, { x: [...AREA.w, [4, 4.5, 5, 5.5], "w"], y: [...AREA.b, [-2.8, -2.6, -2.4, -2.2, -2], "b"] }) };
     at = ([x, y]) => [map.x(x), map.y(y)];
     const step = 6;
     const from = map.right - step * BANDS.length - 34;
@@ -125,72 +136,69 @@ function view(ui) {
         text(x, y + 18, t("cliff"), "", "middle", { transform: `rotate(${slope} ${x} ${y})` }),
     };
   }
-  let labels; // where they are
-  const gone = (i) => {
-    const [last, next] = [runs[i][off[i] - 1], runs[i][off[i]]];
-    const tip = at(border(last, next));
-    let y = clamp(tip[1], map.top + 16, map.bottom - 22);
-    const [startX, startY] = at([s.w, s.b]);
-    // Right of the tip, unless there is no room or the start is there.
-    const end = tip[0] + 80 > map.right || (Math.abs(startX - tip[0] - 44) < 60 && Math.abs(startY - y - 4) < 32);
-    const gap = end === at(last)[0] < tip[0] ? 28 : 10;
-    const x = tip[0] + (end ? -gap : gap);
-    if (labels.some(([there, high]) => Math.abs(there - x) < 160 && Math.abs(high - y) < 34)) y += y > 150 ? -34 : 34;
-    labels.push([x, y]);
-    const label = (name, value, down) => text(x, y + down, `${name} = ${shown(value)}`, TEXTS[i], end ? "end" : "start", halo);
-    return arrow(...at(last), ...tip, `${TEXTS[i]} thick`) + label("w", now[i][0], 0) + label("b", now[i][1], 16);
-  };
   ui.panel("map", (w, height) => {
     if (map?.w !== w) survey(w, height);
-    labels = [];
-    const trails = seen.map((rows) => rows.map(at));
-    const dots = trails[0].map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
-    const trail = (i) => path(trails[i], "", { style: "stroke:var(--card);stroke-width:4;opacity:0.6" }) + path(trails[i], LINES[i], thin);
-    return ground.frame + framed(map, tag("g", { "data-drag": "start" }, ground.bands + trail(1) + trail(0) +
-      tag("path", { d: dots, style: "stroke-width:4;stroke-linecap:round" }))) +
-      handle(...at([s.w, s.b]), "output", "start") +
-      [1, 0].map((i) => (inside(now[i]) ? MARKS[i](...at(now[i])) : gone(i))).join("");
+    const [plain, clipped] = seen.map((rows) => rows.map(at));
+    const trails = path(clipped, "hidden", { style: "stroke-width:1;opacity:0.45" }) + path(clipped.slice(-TAIL), "hidden") +
+      path(plain, "dash", { style: "stroke-width:1" }) + dots(plain);
+    const begin = at([s.w, s.b]);
+    const marks = [begin, ...[0, 1].map((i) => at(inside(now[i]) ? now[i] : border(runs[i][off[i] - 1], runs[i][off[i]])))];
+    const label = labels(map, marks.map(([x, y]) => [x - 9, y - 9, x + 9, y + 9]));
+    const together = Math.hypot(marks[1][0] - marks[2][0], marks[1][1] - marks[2][1]) < 3;
+    const name = (i) => {
+      const gone = inside(now[i]) ? [] : [`w = ${shown(now[i][0])}`, `b = ${shown(now[i][1])}`];
+      return label(...marks[i + 1], [t(together ? "both" : `run${i}`), ...gone], TEXTS[i], gone.length ? [28, 60] : [13, 50]);
+    };
+    const names = (together ? [0] : [0, 1]).map((i) => (s.updates ? name(i) : ""));
+    return ground.frame + framed(map, ground.bands + trails) +
+      [1, 0].map((i) => (inside(now[i]) ? MARKS[i](...marks[i + 1]) : arrow(...at(runs[i][off[i] - 1]), ...marks[i + 1], `${TEXTS[i]} thick`))).join("") + handle(...begin, "output", "start") +
+      names.join("") + label(...begin, [t("start")], "output", [13]);
   }, {
-    height: () => 340, min: 380,
+    height: () => 290, min: 400,
     drag: (x, y) => ui.set({ w: map.back.x(x), b: map.back.y(y) }),
   });
 
-  // Error and gradient by update.
-  const top = 140; // the height of the upper plot
-  let above, below;
-  ui.panel("curves", (w) => {
-    const by = (ticks, label) => [0, UPDATES, ticks, label];
-    above = axes(w, top, { x: by([], ""), y: [0, 0.5, [0, 0.2, 0.4], t("error")], bottom: 8 });
-    below = axes(w, 340 - top, { x: by([0, 100, 200], t("update")), y: [FLOOR, 6, [-2, 0, 2, 4, 6], t("norm")], log: true });
-    const curve = (a, value) => [1, 0].map((i) => path(seen[i].map((row, k) => [a.x(k), a.y(value(row))]), LINES[i], thin) +
-      MARKS[i](a.x(s.updates), a.y(value(now[i])))).join("");
-    const x = below.x(s.updates);
-    const limit = below.y(Math.log10(s.max_norm));
-    return above.svg + line(x, above.top, x, top + below.bottom, "grid") + curve(above, (row) => row[2]) +
-      tag("g", { transform: `translate(0,${top})` }, below.svg + text(below.left - 6, below.bottom + 4, `≤${power(FLOOR)}`, "tick", "end") +
-      line(below.left, limit, below.right, limit, "hidden dash") +
-      curve(below, (row) => Math.max(FLOOR, Math.log10(row[3]))) +
-      text(below.right - 14, limit + 18, t("limit"), "hidden", "end", halo) +
-      handle(below.right, limit, "hidden", "limit")) +
-      handle(x, above.top, "output", "updates");
+  /** Both runs by update, each up to now. */
+  const curves = (a, value) => [1, 0].map((i) => path(seen[i].map((row, k) => [a.x(k), a.y(value(row))]), `${TEXTS[i]} ${i ? "" : "dash"}`, { style: "stroke-width:1.2" }) +
+    MARKS[i](a.x(s.updates), a.y(value(now[i])))).join("");
+  const by = [0, UPDATES, [0, 100, 200], t("update")];
+  let plot;
+  ui.panel("norms", (w, height) => {
+    const y = [FLOOR, 5, [-1, 2, 5], t("norm")];
+    const a = (plot = axes(w, height, { x: by, y, log: true, right: 40 }));
+    const value = (row) => clamp(Math.log10(row[3]), FLOOR, 5);
+    const limit = a.y(Math.log10(s.max_norm));
+    const peak = seen[0].reduce((top, row, k, rows) => (row[3] > rows[top][3] ? k : top), 0);
+    return a.svg + text(a.left - 6, a.bottom + 4, `≤${power(FLOOR)}`, "tick", "end") +
+      line(a.left, limit, a.right + 20, limit, "hidden dash") + curves(a, value) +
+      (seen[0][peak][3] > 10 ? text(a.x(peak) + 6, a.y(value(seen[0][peak])) + 6, shown(seen[0][peak][3]), "", "start", halo) : "") +
+      text(a.right + 22, limit - 16, t("limit"), "hidden") + handle(a.right + 20, limit, "hidden", "limit");
   }, {
-    height: () => 340, min: 250,
-    drag: (x, y, what) => ui.set(what === "limit"
-      ? { max_norm: 10 ** below.back.y(y - top) }
-      : { updates: below.back.x(x) }),
+    // Beside the map it is as high; below it, on a phone, low.
+    height: (w) => (Math.abs(w - map.w) > 1 ? 290 : 122), min: 250,
+    drag: (x, y) => ui.set({ max_norm: 10 ** plot.back.y(y) }),
   });
 
+  ui.slider("updates");
+  ui.slider("max_norm");
+  ui.player("updates", { every: 60 });
+  const start = (w, b) => ({ w, b, learning_rate: 0.5, max_norm: 0.1, updates: UPDATES });
+  ui.presets({ chapter: start(5.5, -2), low: start(4.6, -2.8), soft: { ...start(4.2, -2.9), learning_rate: 0.1 } });
+
+  const { panels: parent, controls } = ui.more;
+  ui.panel("errors", (w, height) => {
+    const a = axes(w, height, { x: by, y: [0, 0.5, [0, 0.2, 0.4], t("error")] });
+    return a.svg + curves(a, (row) => row[2]);
+  }, { height: () => 150, min: 320, parent });
   ui.panel("numbers", (w) => {
-    const column = scale(0, 1, 76, w - 2);
-    // A phone has no room for w and b: the summary says them.
-    const ends = w < 440 ? [0.3, 0.6, 1] : [0.185, 0.37, 0.545, 0.755, 1];
-    const row = (y, cells, cls) => cells.slice(-ends.length).map((cell, i) => text(column(ends[i]), y, cell, cls, "end")).join("");
-    return row(14, ["w", "b", t("E"), "‖g‖", t("move")], "tick") + line(0, 20, w, 20, "grid") + [0, 1].map((i) => {
+    const row = (y, cells, cls) => cells.map((cell, i) => text(scale(-1, 2, 56, w)(i), y, cell, cls, "end")).join("");
+    return row(14, [t("E"), "‖g‖", t("move")], "tick") + line(0, 20, w, 20, "grid") + [0, 1].map((i) => {
       const y = 39 + 22 * i;
-      return line(0, y - 4, 24, y - 4, LINES[i]) + MARKS[i](12, y - 4) + text(28, y, t(`run${i}`), TEXTS[i], "start") +
-        row(y, [...told(now[i]), shown(most[i])], TEXTS[i]);
+      return MARKS[i](12, y - 4) + text(28, y, t(`run${i}`), TEXTS[i], "start") +
+        row(y, [...told(now[i]).slice(2), shown(most[i])], TEXTS[i]);
     }).join("");
-  }, { height: () => 70, min: 600 });
+  }, { height: () => 70, min: 320, parent });
+  for (const name of ["learning_rate", "w", "b"]) ui.slider(name, { parent: controls });
 
   // Whether the numbers shown depend on rounding: they do if a start 10⁻¹⁴ away leads to others.
   const unsure = (limit, i) => {

@@ -106,4 +106,4 @@ class Cliff(Explorable):
     b = Number(-2.0, *B, 0.01)
     learning_rate = Number(0.5, 0.05, 1.0, 0.05)
     max_norm = Number(0.1, 0.01, 1.0, 0.01)
-    updates = Number(UPDATES, 0, UPDATES, 1)
+    updates = Number(0, 0, UPDATES, 1)

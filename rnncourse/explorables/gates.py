@@ -75,8 +75,8 @@ class Gates(Explorable):
     """One LSTM cell: step `t` of its sequence, up to operation `op` of six."""
 
     name = "gates"
-    t = Number(4, 1, STEPS, 1)
-    op = Number(5, 1, 6, 1)
+    t = Number(1, 1, STEPS, 1)
+    op = Number(6, 1, 6, 1)
     v = Numbers(VALUES, -1.0, 1.0, 0.1)
     s = Numbers(SIGNALS, -1.0, 1.0, 0.1)
     b_f = Number(5.0, -15.0, 15.0, 0.5)

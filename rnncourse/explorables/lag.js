@@ -3,8 +3,8 @@ import { mount } from "./kit.js";
 import { norm } from "./norm.js";
 
 const LAGS = 50;
-const LOW = -15; // the plot shows the norms from 10^LOW to 10^HIGH
-const HIGH = 9;
+const LOW = -12; // the plot shows the norms from 10^LOW to 10^HIGH
+const HIGH = 6;
 const LIMIT = 3; // vanished below 10⁻³ at the largest lag, exploded above 10³
 
 /** W_hh = ρ (A + α B). */
@@ -41,18 +41,11 @@ const num = (x) => {
   return x >= 0.1 && x < 1000 ? fmt(x) : `${m}·${power(+n)}`;
 };
 
+const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4;stroke-linejoin:round" };
+const bold = { "font-weight": "700" };
+
 function view(ui) {
   const { state: s, t, data } = ui;
-  ui.presets({
-    vanish: { network: 1, rho: 0.8, scale: 0.3, nonnormal: 1 },
-    explode: { network: 1, rho: 1.3, scale: 0, nonnormal: 1 },
-    grows: { network: 2, rho: 0.8, scale: 0.05, nonnormal: 3 },
-    saturated: { network: 1, rho: 1.3, scale: 2, nonnormal: 1 },
-    slopes: { network: 2, rho: 0.9, scale: 0.05, nonnormal: 5 },
-  });
-  for (const key of ["rho", "scale", "nonnormal", "lag"]) ui.slider(key);
-  ui.choice("network");
-
   let known, pairs, sigma, mean, norms, bound, lines;
   ui.each(() => {
     const now = [s.network, s.rho, s.scale, s.nonnormal].join();
@@ -68,63 +61,93 @@ function view(ui) {
     const powers = (base) => norms.map((_, k) => base ** k);
     lines = [
       { key: "norm", values: norms, cls: "error thick" },
+      { key: "radii", values: powers(s.rho), cls: "hidden" },
       { key: "bound", values: bound, cls: "error dash" },
       { key: "sigmas", values: powers(sigma), cls: "hidden dash" },
-      { key: "radii", values: powers(s.rho), cls: "hidden" },
     ];
   });
 
-  const plot = { x: [0, LAGS, [0, 10, 20, 30, 40, 50], t("back")], y: [LOW, HIGH, [-15, -12, -9, -6, -3, 0, 3, 6, 9], t("norm")] };
+  const plot = { x: [0, LAGS, [0, 10, 20, 30, 40, 50], t("steps")], y: [LOW, HIGH, [-12, -9, -6, -3, 0, 3, 6], t("size")] };
   let a;
   ui.panel("plot", (w, height) => {
-    a = axes(w, height, { ...plot, log: true, top: 30, right: 74 });
+    a = axes(w, height, { ...plot, log: true, top: 28, right: 86 });
+    const end = verdict(norms[LAGS]);
+    const zone = (key, low, high, y) => rect(a.left, a.y(high), a.right - a.left, a.y(low) - a.y(high), "error", { "fill-opacity": key === end ? "0.16" : "0.05" }) +
+      text(a.left + 8, y, t(key), key === end ? "error" : "quiet", "start", key === end ? bold : {});
     const at = (values, k) => [a.x(k), a.y(Math.log10(values[k]))];
-    const curves = lines.map(({ values, cls }) => path(values.map((_, k) => at(values, k)), cls)).reverse().join("");
-    const zones = [["explode", LIMIT, HIGH], ["neither", -LIMIT, LIMIT], ["vanish", LOW, -LIMIT]].map(([key, low, high]) => {
-      const here = key === verdict(norms[LAGS]);
-      const band = here ? rect(a.left, a.y(high), a.right - a.left, a.y(low) - a.y(high), "error", { "fill-opacity": "0.09" }) : "";
-      return band + text(a.right + 8, a.y((low + high) / 2) + 4, t(key), here ? "error" : "quiet", "start", { "font-weight": here ? "700" : "" });
-    });
-    const x = a.x(s.lag);
-    const y = clamp(a.y(Math.log10(norms[s.lag])), a.top, a.bottom);
-    return zones.join("") + a.svg + line(x, a.top, x, a.bottom, "axis") + framed(a, curves) +
-      rect(x - 14, a.top, 28, a.bottom - a.top, "", { "fill-opacity": "0", "data-drag": "lag" }) +
-      handle(x, y, "error", "lag");
+    const seen = s.bounds ? lines : lines.slice(0, 2);
+    const curves = seen.map(({ values, cls }) => path(values.map((_, k) => at(values, k)), cls)).reverse().join("");
+    // The names stand beside the ends of the curves: that of the rule in rows at y and y + 16.
+    const beside = (values) => clamp(at(values, LAGS)[1], a.top + 8, a.bottom - 24) + 4;
+    const [x, y] = [a.right + 14, beside(lines[1].values)];
+    let own = beside(norms);
+    if (own > y - 18 && own < y + 34) own = own > y && y + 34 < a.bottom ? y + 34 : y - 18;
+    const across = a.x(s.lag); // its number stands right of the names of the zones
+    const down = clamp(a.y(Math.log10(norms[s.lag])), a.top, a.bottom);
+    return zone("explode", LIMIT, HIGH, a.y(LIMIT) - 8) + zone("vanish", LOW, -LIMIT, a.y(-LIMIT) + 18) + a.svg +
+      line(a.left, a.y(0), a.right, a.y(0), "axis") + line(across, a.top, across, a.bottom, "grid") + framed(a, curves) +
+      text(x, y, t("foretold"), "hidden", "start") + text(x, y + 16, t("radius", { rho: +s.rho.toFixed(2) }), "hidden", "start") +
+      text(x, own, t("measured"), "error", "start", bold) +
+      rect(across - 14, a.top, 28, a.bottom - a.top, "", { "fill-opacity": "0", "data-drag": "lag" }) +
+      text(clamp(across, a.left + 100, a.right - 28), down + (down + 30 < a.bottom ? 25 : -15), num(norms[s.lag]), "error", "middle", halo) +
+      handle(across, down, "error", "lag");
   }, {
-    height: () => 390, min: 400,
+    height: () => 300, min: 400,
     drag: (x) => ui.set({ lag: a.back.x(x) }),
   });
 
+  ui.slider("rho");
+  ui.slider("scale");
+  // Play: without input, ρ goes up from 0.7 to 1.2, and the norm with it. Then the inputs come.
+  ui.player("story", {
+    every: 350, range: { low: 0, high: 20 },
+    read: () => (s.scale ? Math.min(20, Math.round(10 + 20 * s.scale)) : clamp(Math.round(20 * s.rho - 14), 0, 10)),
+    write: (k) => ui.set({ rho: (14 + Math.min(k, 10)) / 20, scale: Math.max(k - 10, 0) / 20 }),
+  });
+  const second = { network: 2, rho: 0.9, nonnormal: 5 };
+  ui.presets({
+    linear: { network: 1, rho: 1.2, scale: 0, nonnormal: 1 },
+    input: { network: 1, rho: 1.2, scale: 0.5, nonnormal: 1 },
+    second: { ...second, scale: 0 },
+    both: { ...second, scale: 0.05 },
+  });
+
+  const { panels: parent, controls } = ui.more;
+  ui.panel("numbers", (w) => {
+    const row = ({ key, values, cls }, i) => line(0, 32 + 22 * i, 26, 32 + 22 * i, cls) +
+      text(34, 36 + 22 * i, t(`${key}.at`, { k: s.lag }), "label", "start") + text(w, 36 + 22 * i, num(values[s.lag]), "", "end");
+    return text(0, 14, t("at", { k: s.lag }), "quiet", "start") + lines.map(row).join("");
+  }, { height: () => 110, min: 280, parent });
+
   const half = 92; // half a side of the complex plane in pixels, 1.9 in numbers
-  const plane = (w) => ({ cx: w / 2, cy: 292, unit: half / 1.9 });
-  const side = ui.panel("side", (w) => {
-    const { cx, cy, unit } = plane(w);
-    const row = (y, label, value, cls = "") => text(34, y, label, "label", "start") + text(w, y, value, cls, "end");
-    const table = lines.map(({ key, values, cls }, i) => line(0, 32 + 22 * i, 26, 32 + 22 * i, cls) +
-      row(36 + 22 * i, t(`${key}.at`, { k: s.lag }), num(values[s.lag]), key === "norm" ? "error" : ""));
+  const [cy, unit] = [half + 26, half / 1.9];
+  const plane = ui.panel("plane", (w) => {
+    const cx = w / 2;
     const points = pairs.flatMap(([re, im]) => [im, -im].map((y) => circle(cx + s.rho * re * unit, cy - s.rho * y * unit, 3.5, "hidden")));
-    return text(0, 14, t("at", { k: s.lag }), "quiet", "start") + table.join("") +
-      row(132, t("sigma"), fmt(sigma)) + row(154, t("slope"), fmt(mean)) +
-      text(cx, 186, t("plane"), "quiet") +
+    return text(cx, 14, t("eigenvalues"), "quiet") +
       circle(cx, cy, unit * s.rho, "hidden", { style: "fill-opacity:0.09;stroke:var(--hidden)" }) +
       line(cx - half, cy, cx + half, cy, "grid") + line(cx, cy - half, cx, cy + half, "grid") +
       circle(cx, cy, unit, "axis dash", { style: "fill:none" }) + points.join("") +
       handle(cx + unit * s.rho, cy, "hidden", "rho");
   }, {
-    height: () => 390, min: 230,
-    drag: (x, y) => {
-      const { cx, cy, unit } = plane(side.clientWidth);
-      ui.set({ rho: Math.hypot(x - cx, y - cy) / unit });
-    },
+    height: () => cy + half, min: 280, parent,
+    drag: (x) => ui.set({ rho: (x - plane.clientWidth / 2) / unit }),
   });
+  ui.slider("lag", { parent: controls });
+  ui.slider("nonnormal", { parent: controls });
+  ui.choice("network", { parent: controls });
+  ui.toggle("bounds", { parent: controls });
 
   ui.summary = () => {
     const top = norms.indexOf(Math.max(...norms));
     const end = verdict(norms[LAGS]);
+    const at = (k) => t("there", { k, radius: num(s.rho ** k), norm: num(norms[k]) });
     return [
-      t("summary", { rho: fmt(s.rho), sigma: fmt(sigma), slope: fmt(mean), k: s.lag, norm: num(norms[s.lag]), bound: num(bound[s.lag]) }),
+      t("summary", { rho: fmt(s.rho), sigma: fmt(sigma), slope: fmt(mean) }),
+      s.lag < LAGS && `${at(s.lag)}.`,
+      s.bounds && t("bounded", { k: s.lag, bound: num(bound[s.lag]) }),
       end !== "explode" && norms[top] > 1.05 && t("first", { norm: num(norms[top]), k: top }),
-      t(`${end}.why`, { norm: num(norms[LAGS]) }),
+      at(LAGS) + t(`${end}.why`),
     ].filter(Boolean).join(" ");
   };
 }

@@ -13,7 +13,7 @@ from ..gradients import jacobians
 from ..layers.initializers import orthogonal
 from ..layers.rnn import RNN
 from ..validation import Array, require_number
-from .base import Choice, Explorable, Number
+from .base import Choice, Explorable, Number, Truth
 
 H, D_IN, LAGS = 8, 4, 50
 SMALL, LARGE = 1e-3, 1e3  # the norm at lag 50: vanished below, exploded above
@@ -98,14 +98,15 @@ def verdict(norm: float) -> str:
 
 
 class GradientByLag(Explorable):
-    """The norm of the gradient by lag in an RNN of 8 units, with its bounds and its eigenvalues."""
+    """The norm of the gradient by lag in an RNN of 8 units, and what ρ foretells of it."""
 
     name = "lag"
     rho = Number(1.2, 0.2, 1.8, 0.05)
     scale = Number(0.5, 0.0, 3.0, 0.05)
     nonnormal = Number(1.0, 0.0, 5.0, 0.1)
-    lag = Number(20, 0, LAGS, 1)
+    lag = Number(LAGS, 0, LAGS, 1)
     network = Choice(1, [1, 2, 3])
+    bounds = Truth(False)
 
     def data(self) -> dict[str, Any]:
         """Return the inputs and what the networks are made of."""

@@ -1,4 +1,4 @@
-import { arrow, circle, clamp, dot, fmt, html, line, tag, text } from "./draw.js";
+import { arrow, circle, dot, fmt, html, line, rect, scale, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
 
 /** The row `row` M. */
@@ -48,7 +48,7 @@ export function sweep(net, x, weight, steps) {
     const slope = slopes(h[t]);
     delta_a = slope.map((v, i) => v * delta_h[i]);
     const used = multiplied(weight, h, x, t);
-    return { t, delta_y, own, later, delta_h, slope, delta_a, used, value: outer(delta_a, used) };
+    return { t, y: y[t - 1], delta_y, own, later, delta_h, slope, delta_a, used, value: outer(delta_a, used) };
   });
 }
 
@@ -65,190 +65,200 @@ export function measured(net, x, weight, steps) {
 
 // ---- the figure ---------------------------------------------------------------------------------
 
-const GAP = { gap: 23 };
 const STEPS = { E1: [1], E2: [2], E3: [3], E: [3, 2, 1] };
 const AT = ["n−1", "n", "n+1", "n+2", "n+3"];
 const at = (symbol, t) => `${symbol}_{${AT[t]}}`;
 const over = (above, m, below, k) => `${at(above, m)}/${k ? at(below, k) : below}`;
-const number = (v, digits) => fmt(Math.abs(v) < 0.5 * 10 ** -digits ? 0 : v, digits);
+const number = (v, digits) => fmt(+v.toFixed(digits), digits);
 const column = (v) => v.map((u) => [u]);
 const listed = (M) => M.flat().map((v) => number(v, 3)).join(", ");
 
-const span = (inner, style) => tag("span", { style }, inner);
-/** A symbol and its matrix in the text; without a matrix, a sign of the calculation. */
-const piece = (above, below) => span(span(html(above)) + below, "display:inline-grid;grid-template-rows:auto 1fr;place-items:center;gap:2px");
-const matrix = (symbol, M, digits) => piece(symbol, tag("span", {
-  class: "num",
-  style: `display:grid;grid-template-columns:repeat(${M[0].length},auto);gap:0 .4em;text-align:right;` +
-    "padding:0 .25em;border:solid;border-width:0 1.5px;border-radius:6px",
-}, M.flat().map((v) => span(number(v, digits))).join("")));
-const sign = (s) => piece(" ", span(s));
-/** No line breaks after this sign. */
-const equals = (rest, s = "=") => span(sign(s) + rest, "display:flex;gap:inherit");
-const note = (s) => span(s, "align-self:center;padding-top:.8em");
-const NEW_LINE = span("", "flex-basis:100%");
-const WIDE = "flex:1 1 100%";
-const FLOW = `${WIDE};display:flex;flex-wrap:wrap;align-content:start;gap:6px .5em`;
+// A calculation is a list of factors [symbol, matrix, layered] and of signs between them. An immediate
+// derivative is layered: row i of its matrix is row i of layer i, and all else in the layers is zero.
+
+const CELL = 13;
+const shape = ([, M, layered]) => [M.length, layered ? `(${M.length}×${M[0].length})` : M[0].length].join("×");
+/** A factor as cells around x, y. */
+function cells([, M, layered], x, y, cls) {
+  const rows = layered ? M.flatMap((row, i) => M.map((_, p) => p === i && row)) : M;
+  const top = (r) => y + (r - rows.length / 2) * CELL + (layered ? (r < M.length ? -3 : 3) : 0);
+  return rows.flatMap((row, r) => M[0].map((_, q) => {
+    const left = x + (q - M[0].length / 2) * CELL;
+    return rect(left, top(r), CELL, CELL, `node ${row ? cls : ""}`, { style: "stroke-width:1" }) +
+      (row ? "" : text(left + CELL / 2, top(r) + 11, "0", "quiet"));
+  })).join("");
+}
+
+/** A factor as numbers, row by row. */
+const numbers = ([symbol, M]) => `${html(symbol)} = ${M.map((row) => `[${row.map((v) => number(v, 4)).join(" ")}]`).join(" ")}`;
 
 function view(ui) {
   const { state: s, data, t } = ui;
-  const box = (parent, style, cls, key) => {
-    parent.insertAdjacentHTML("beforeend", tag("div", { style, class: cls, ...(key && { role: "group", "aria-label": t(key) }) }));
-    return parent.lastElementChild;
-  };
-  ui.choice("error");
-  ui.choice("weight");
-  const sliders = box(ui.controls, WIDE, "controls");
-  for (const key of ["x1", "x2", "x3", "w11"]) ui.slider(key, { parent: sliders });
-  ui.choice("way");
-  const [walking, sweeping] = [box(ui.controls), box(ui.controls)];
-  const pair = box(walking, "", "buttons", "path");
-  for (const by of [-1, 1])
-    ui.stepper(pair, by, () => ui.set({ path: clamp(Math.min(s.path, paths.length) + by, 1, paths.length) }));
-  ui.player("step", { every: 1200, parent: sweeping });
 
   // `terms` are the paths or the steps of the recursion; the first `done` of them are in the sum.
-  let narrow, byPath, W, y, steps, paths, recursion, terms, now, part, done, sum, difference, agrees;
+  // `sums` holds for each entry of the weight the sums of the first 0, 1, 2, … terms.
+  let byPath, W, steps, paths, terms, last, place, now, part, done, sums, sum, difference, agrees;
   ui.each(() => {
     byPath = s.way === "paths";
     steps = STEPS[s.error];
-    W = s.weight === "W_hh" ? "W_{hh}" : "W_{xh}";
+    W = `W_{${s.weight.slice(2)}}`;
     const W_hh = [data.W_hh[0], [data.W_hh[1][0], s.w11]];
     const given = [{ ...data, W_hh }, [s.x1, s.x2, s.x3], s.weight, steps];
-    y = forward(...given).y;
     paths = walks(...given);
-    recursion = sweep(...given);
+    terms = byPath ? paths : sweep(...given);
     difference = measured(...given);
-    terms = byPath ? paths : recursion;
-    now = byPath ? Math.min(s.path, paths.length) : Math.ceil(s.step / 4);
-    // In the recursion, which move of the step: 1 δ^y, 2 δ^h, 3 δ^a, 4 the term.
-    part = s.step - 4 * now + 4;
-    done = byPath ? now : Math.floor(s.step / 4);
-    sum = difference.map((row, i) => row.map((_, j) => terms.slice(0, done).reduce((v, { value }) => v + value[i][j], 0)));
+    // The place among the paths or among the moves of the recursion, and the last place.
+    last = byPath ? paths.length : 12;
+    place = byPath ? Math.min(s.path, last) : s.step;
+    now = byPath ? place : Math.ceil(place / 4);
+    // Which move of the step: 1 δ^y, 2 δ^h, 3 δ^a, 4 the term. A path goes to its term at once.
+    part = byPath ? 4 : place - 4 * now + 4;
+    done = part < 4 ? now - 1 : now;
+    sums = difference.map((row, p) => row.map((_, q) => terms.reduce((ends, { value }) => [...ends, ends.at(-1) + value[p][q]], [0])));
+    sum = sums.map((row) => row.map((ends) => ends[done]));
     agrees = sum.flat().every((v, i) => Math.abs(v - difference.flat()[i]) < 1e-8);
-    walking.hidden = !byPath;
-    sweeping.hidden = byPath;
+    slider.max = last;
   });
+  const go = (place) => ui.set(byPath ? { path: Math.max(1, place) } : { step: place });
 
   /** A click on an error or on a copy of the weight: the path there, or the move of the recursion. */
   function click([what, at]) {
     const step = +at;
-    if (!byPath) return ui.set({ step: 4 * (3 - step) + (what === "E" ? 1 : 4) });
+    if (!byPath) return go(4 * (3 - step) + (what === "E" ? 1 : 4));
     const lit = paths[now - 1];
-    const m = what === "E" ? step : s.error === "E" ? Math.max(lit.m, step) : lit.m;
-    const k = Math.min(m, what === "E" ? lit.k : step);
-    // How many paths of later errors come first.
-    const before = s.error === "E" ? [0, 5, 3, 0][m] : 0;
-    ui.set({ error: s.error === "E" ? "E" : `E${m}`, path: before + m - k + 1 });
+    const [m, k] = what === "E" ? [step, Math.min(step, lit.k)] : [Math.max(step, lit.m), step];
+    const among = paths.findIndex((path) => path.m === m && path.k === k);
+    ui.set(s.error === "E" ? { path: among + 1 } : { error: `E${m}`, path: m - k + 1 });
   }
 
   // The graph: errors above, states, copies of the weight below.
-  const foot = () => (byPath ? 250 : 292);
   ui.panel("graph", (w) => {
-    narrow = w < 520;
-    write();
-    const [digits, first, gap] = narrow ? [2, 0.19, 0.31] : [3, 0.17, 0.35];
-    const [TOP, MIDDLE, FOOT] = [22, 152, foot()];
-    const X = [0, 1, 2].map((i) => (first + gap * i) * w);
+    const [TOP, MIDDLE, FOOT] = [19, 93, 165];
+    const X = [0, 1, 2].map((i) => (0.2 + 0.34 * i) * w);
     const lit = byPath ? paths[now - 1] : {};
-    const since = (step, move) => s.step - 4 * (3 - step) - move;
-    const reached = (step, move) => !byPath && since(step, move) >= 0;
-    const fresh = (step, move) => !since(step, move) && "error";
-    const link = (from, to, on) => (on ? arrow(...to, ...from, "error thick", GAP) : arrow(...from, ...to, "edge faint", GAP));
+    /** How many moves ago the recursion made this one. */
+    const since = (step, move) => (byPath ? NaN : place - 4 * (3 - step) - move);
+    const reached = (step, move) => since(step, move) >= 0;
+    const link = (from, to, on) => arrow(...(on ? [...to, ...from, "error thick"] : [...from, ...to, "edge faint"]), { gap: 21 });
     const node = (x, y, name, cls, what) =>
-      tag("g", { "data-click": what }, circle(x, y, 20, `node ${cls || ""}`) + text(x, y + 5, name));
-    /** A symbol, its base line at y, and below it its matrix: at x, or left (`side` −1) or right (1) of a line there. */
-    function place(x, y, symbol, M, color, side = 0) {
-      const style = "overflow:visible;pointer-events:none;font-size:12px;line-height:15px;" +
-        `color:var(--${color || "ink"});text-align:${["right", "center", "left"][side + 1]}`;
-      svg += tag("foreignObject", { x: x - 60 + 67 * side, y: y - 13, width: 120, height: 50, style }, matrix(symbol, M, digits));
-    }
-    let svg = arrow(10, MIDDLE, X[0], MIDDLE, "edge faint", GAP) + text(15, MIDDLE + 5, at("h", 0), "quiet");
+      tag("g", { "data-click": what }, circle(x, y, 18, `node ${cls || ""}`) + text(x, y + 5, name));
+    /** A label left of x (`side` −1), right of it (1) or there (0); what is new is marked. */
+    const label = (on, x, dy, symbol, side, ago) =>
+      on ? text(x + 9 * side, MIDDLE + dy, symbol, ago ? "" : "error", ["end", "middle", "start"][side + 1]) : "";
+    let svg = link([10, MIDDLE], [X[0], MIDDLE]) + text(15, MIDDLE + 5, at("h", 0), "quiet");
     for (const step of [1, 2, 3]) {
-      const x = X[step - 1];
-      const before = X[step - 2];
-      // Of the labels: the first column has no room on its left.
-      const side = before ? -1 : 1;
-      const r = recursion[3 - step];
+      const [before, x] = [X[step - 2], X[step - 1]];
       const error = step === lit.m || (reached(step, 1) && steps.includes(step));
-      const back = (step > lit.k && step <= lit.m) || (before && reached(step - 1, 2));
-      const use = step === lit.k || reached(step, 3);
-      svg += link([x, MIDDLE], [x, TOP], error) + link([x, FOOT], [x, MIDDLE], use);
-      if (before) svg += link([before, MIDDLE], [x, MIDDLE], back) + line(before + 24, FOOT, x - 24, FOOT, "axis dash faint");
-      const middle = (before + x) / 2;
-      if (byPath) {
-        if (error) place(x, 53, over("∂E", step, "∂h", step), [lit.row], "", side);
-        if (back) place(middle, MIDDLE - 60, at("J", step), lit.jacobians[lit.m - step]);
-        if (use) {
-          place(x, MIDDLE + 35, over("∂^+h", step, `∂${W}`), lit.immediate, "", side);
-          place(x, FOOT + 28, "", lit.value, "error");
-        }
-      } else {
-        if (reached(step, 1)) place(x, 53, at("δ^y", step), [[r.delta_y]], fresh(step, 1), -1);
-        if (back) place(middle, MIDDLE - 60, at("W_{hh}^⊤δ^a", step), column(recursion[4 - step].later), fresh(step - 1, 2));
-        if (reached(step, 2)) place(x, MIDDLE + 32, at("δ^h", step), column(r.delta_h), fresh(step, 2), -1);
-        if (use) place(x, MIDDLE + 80, at("δ^a", step), column(r.delta_a), fresh(step, 3), 1);
-        if (reached(step, 4)) place(x, FOOT + 28, "", r.value, fresh(step, 4));
-      }
-      svg += node(x, TOP, at("E", step), error && "error", `E${step}`);
-      svg += node(x, MIDDLE, at("h", step), ((step >= lit.k && step <= lit.m) || reached(step, 2)) && "hidden");
-      svg += node(x, FOOT, W, use && "error", s.error !== "E" && step > lit.m ? null : `W${step}`);
+      const passed = (step >= lit.k && step <= lit.m) || reached(step, 2);
+      const back = (passed && step > lit.k) || reached(step - 1, 2);
+      const used = step === lit.k || reached(step, 3);
+      svg += link([x, MIDDLE], [x, TOP], error) + link([x, FOOT], [x, MIDDLE], used);
+      if (before) svg += link([before, MIDDLE], [x, MIDDLE], back) + line(before + 22, FOOT, x - 22, FOOT, "axis dash faint");
+      const signal = (symbol, dy, side, move) => label(reached(step, move), x, dy, at(symbol, step), side, since(step, move));
+      // The first column has no room on its left.
+      const side = before ? -1 : 1;
+      svg += label(back, (before + x) / 2, -9, at(byPath ? "J" : "W_{hh}^⊤δ^a", step), 0, since(step - 1, 2)) +
+        label(step === lit.m, x, -36, over("∂E", step, "∂h", step), side) + label(step === lit.k, x, 42, over("∂^+h", step, `∂${W}`), side) +
+        signal("δ^y", -36, -1, 1) + signal("δ^h", 30, -1, 2) + signal("δ^a", 42, 1, 3);
+      svg += node(x, TOP, at("E", step), error && "error", `E${step}`) +
+        node(x, MIDDLE, at("h", step), passed && "hidden") +
+        node(x, FOOT, W, used && "error", s.error !== "E" && step > lit.m ? null : `W${step}`);
     }
     return svg;
-  }, { height: () => foot() + 60, click });
+  }, { height: () => 184, click });
 
-  // Below it: the calculation of this moment, the terms, their sum.
-  const formula = box(ui.panels, FLOW, "", "formula");
-  const list = box(ui.panels, WIDE, "buttons", "terms");
-  const result = box(ui.panels, FLOW, "", "sum");
-  const picks = Array.from({ length: 6 }, (_, i) => ui.button(list, "", () => ui.set(byPath ? { path: i + 1 } : { step: 4 * i + 4 })));
+  // What is calculated at this moment.
+  const chain = ({ m, row, jacobians }) => [[over("∂E", m, "∂h", m), [row]], ...jacobians.map((J, i) => [at("J", m - i), J])];
+  const use = ({ k, immediate }) => [over("∂^+h", k, `∂${W}`), immediate, true];
+  const term = ({ value }) => [t("term"), value];
+  function move(r) {
+    const of = (symbol, v, step = r.t) => [at(symbol, step), column(v)];
+    const [h, a] = [of("δ^h", r.delta_h), of("δ^a", r.delta_a)];
+    if (part === 1) return [of("δ^y", [r.delta_y]), ...(steps.includes(r.t) ? ["=", of("y", [r.y]), "−", of("d", [data.d[r.t - 1]])] : ["= 0"])];
+    if (part === 2) return [h, "=", of("W_{hy}^⊤δ^y", r.own), "+", of("W_{hh}^⊤δ^a", r.later, r.t + 1)];
+    if (part === 3) return [a, "=", [`1 − ${at("h", r.t)}^2`, column(r.slope)], "⊙", h];
+    return [a, [s.weight === "W_xh" ? at("x", r.t) : at("h^⊤", r.t - 1), [r.used]], "=", term(r)];
+  }
 
-  const factor = (symbol, M) => matrix(symbol, M, narrow ? 3 : 4);
-  function ofPath({ m, k, row, jacobians, carried, immediate, value }) {
-    const arrived = factor(over("∂E", m, "∂h", k), [carried]);
-    const chain = jacobians.map((J, i) => factor(at("J", m - i), J)).join("");
-    return (chain && factor(over("∂E", m, "∂h", m), [row]) + chain + equals(arrived) + NEW_LINE) + arrived +
-      factor(over("∂^+h", k, `∂${W}`), immediate) + equals(factor(t("term"), value)) + note(t("entries"));
-  }
-  const used = (step) => (s.weight === "W_xh" ? at("x", step) : at("h^⊤", step - 1));
-  function ofMove(r) {
-    const of = (symbol, v) => factor(at(symbol, r.t), column(v));
-    const a = of("δ^a", r.delta_a);
-    const h = of("δ^h", r.delta_h);
-    if (part === 1) return of("δ^y", [r.delta_y]) + sign("=") +
-      (steps.includes(r.t) ? of("y", [y[r.t - 1]]) + sign("−") + of("d", [data.d[r.t - 1]]) : sign(t("uncounted")));
-    if (part === 2) return h + sign("=") + of("W_{hy}^⊤δ^y", r.own) + sign("+") + factor(at("W_{hh}^⊤δ^a", r.t + 1), column(r.later));
-    if (part === 3) return a + sign("=") + factor(`1 − ${at("h", r.t)}^2`, column(r.slope)) + sign("⊙") + h;
-    return a + factor(used(r.t), [r.used]) + sign("=") + factor(t("term"), r.value);
-  }
-  const products = (list) => list.reduce((count, { m, k }) => count + m - k, 0);
-  const tally = (key, count, all) => span(`${t(key)} ${"●".repeat(count)}${"○".repeat(all - count)} ${all}`, "margin-right:1em");
-  function write() {
-    ui.panels.style.fontSize = narrow ? "12px" : "13px";
-    // Room for two lines or for one, so that stepping moves nothing.
-    formula.style.minHeight = byPath ? "118px" : "56px";
-    put(formula, (byPath ? ofPath : ofMove)(terms[now - 1]));
-    picks.forEach((b, i) => {
-      const term = terms[i];
-      b.hidden = !term;
-      if (!term) return;
-      put(b, matrix(byPath ? `${i + 1}: ${at("E", term.m)}→${AT[term.k]}` : `${at("δ^a", term.t)} ${used(term.t)}`, term.value, narrow ? 2 : 4));
-      b.style.padding = narrow ? "3px 1px" : "";
-      b.setAttribute("aria-pressed", String(i === now - 1));
-      b.style.borderStyle = i < done ? "solid" : "dashed";
-    });
-    put(result, factor(t("so_far"), sum) + equals(factor(t("measured"), difference), agrees ? "=" : "≠") +
-      note(t(agrees ? "agree" : "differ")) + NEW_LINE + span(t("products")) +
-      tally("way.paths", byPath ? products(paths.slice(0, now)) : 0, products(paths)) +
-      tally("way.recursion", byPath ? 0 : now - (part < 2), 3));
-  }
+  // Its factors with their shapes.
+  ui.panel("product", (w) => {
+    const it = terms[now - 1];
+    const parts = byPath ? [...chain(it), use(it), "=", term(it)] : move(it);
+    const factors = parts.filter(Array.isArray).length;
+    const wide = Math.min(84, w / factors);
+    let x = (w - wide * factors) / 2;
+    let svg = byPath ? text(w / 2, 130, t("slice"), "quiet") : "";
+    for (const part of parts) {
+      if (!Array.isArray(part)) svg += text(x, 72, part);
+      else {
+        const [above, below] = part[0].split("/");
+        const middle = x + wide / 2;
+        svg += text(middle, below ? 12 : 20, above) + cells(part, middle, 68, above === t("term") ? "error" : "hidden") + text(middle, 113, shape(part), "quiet");
+        if (below) svg += line(middle - 19, 18, middle + 19, 18, "axis") + text(middle, 31, below);
+        x += wide;
+      }
+    }
+    return svg;
+  }, { height: () => 134 }).style.alignSelf = "center";
+
+  // The terms, each added to those before it, for every entry of the weight.
+  ui.panel("sum", (w, height) => {
+    const digits = w < 400 ? 2 : 3;
+    const all = sums.flat(2);
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const sx = scale(low, high > low ? high : 1, 74, w - 112);
+    const [top, bottom] = [22, height - 18];
+    const room = (bottom - top) / sums.flat().length;
+    const lane = Math.min(8, (room - 6) / terms.length);
+    let svg = text(0, 13, t(byPath ? "added" : "swept", { done, all: terms.length }), "quiet", "start") +
+      text(w - 56, 13, t("term"), "error", "end") + text(w, 13, t("so_far"), "", "end") + line(sx(0), top, sx(0), bottom, "axis");
+    sums.forEach((row, p) => row.forEach((ends, q) => {
+      const y = top + (p * row.length + q + 0.5) * room;
+      for (let i = 0; i < done; i++) {
+        const [a, b] = [sx(ends[i]), sx(ends[i + 1])];
+        svg += rect(Math.min(a, b), y + (i - terms.length / 2) * lane, Math.max(1.5, Math.abs(b - a)), lane - 1, i === now - 1 ? "error" : "");
+      }
+      const mark = sx(difference[p][q]);
+      if (agrees) svg += line(mark, y - room / 2 + 1, mark, y + room / 2 - 1, "thick");
+      if (part === 4) svg += text(w - 56, y + 4, number(ends[done] - ends[done - 1], digits), "error", "end");
+      svg += text(0, y + 4, `${W}[${p}, ${q}]`, "", "start") + text(w, y + 4, number(ends[done], digits), "", "end");
+    }));
+    return svg + (agrees ? text(w, height - 3, t("agree"), "", "end") : "");
+  }, { height: () => 126, min: 500 });
+
+  const slider = ui.slider("path", {
+    range: { low: 1, high: 12, step: 1 },
+    label: () => t(byPath ? "path" : "step"),
+    read: () => place,
+    write: go,
+    shown: () => `${place}/${last}`,
+  });
+  ui.choice("error");
+  // Of the player's twelve places the last ones are the paths, however many there are.
+  ui.player("path", { every: 1400, range: { low: 1, high: 12 }, read: () => 12 - last + place, write: (v) => go(v - 12 + last) });
+  const story = (weight) => ({ way: "paths", weight, error: "E3", path: 1 });
+  ui.presets({ W_hh: story("W_hh"), W_xh: story("W_xh"), recursion: { way: "recursion", error: "E", step: 1 } });
+
+  // All numbers, and what else can be changed.
+  const group = (key, lines) => tag("div", { role: "group", "aria-label": t(key) }, lines.join("<br>"));
+  ui.each(() => {
+    const it = terms[now - 1];
+    const row = it.m > it.k && [over("∂E", it.m, "∂h", it.k), [it.carried]];
+    const factors = (byPath ? [...chain(it), row, use(it), term(it)] : move(it)).filter(Array.isArray);
+    put(ui.more.panels, tag("div", { style: "display:grid;gap:8px;font-size:13px" },
+      group("formula", [...factors.map(numbers), byPath ? html(t("entries")) : ""]) +
+      group("check", [numbers([t("so_far"), sum]), numbers([`${agrees ? "✓" : "≠"} ${t("measured")}`, difference])]) +
+      t("products", { count: paths.reduce((n, { m, k }) => n + m - k, 0) })));
+  });
+  for (const key of ["weight", "way"]) ui.choice(key, { parent: ui.more.controls });
+  for (const key of ["x1", "x2", "x3", "w11"]) ui.slider(key, { parent: ui.more.controls });
+
   ui.summary = () => {
     const { m, k, t: step } = terms[now - 1];
     const where = byPath
-      ? t("on_path", { now, count: paths.length, m: AT[m], k: AT[k], weight: t(`weight.${s.weight}`), through: t(`through.${m - k}`) })
+      ? t("on_path", { now, count: last, m: AT[m], k: AT[k], weight: W, through: t(`through.${m - k}`) })
       : t("on_move", { step: AT[step], move: t(`move.${part}`) });
-    const total = t(agrees ? "total" : "partial", { sum: listed(sum), all: listed(difference) });
-    return `${where} ${total} ${t("cost")}`;
+    return `${where} ${t(agrees ? "total" : "partial", { sum: listed(sum) })}`;
   };
 }
 

@@ -1,4 +1,4 @@
-import { arrow, axes, circle, dot, fmt, handle, html, line, path, rect, tag, text } from "./draw.js";
+import { arrow, axes, circle, clamp, dot, fmt, handle, html, line, path, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
 
 const LONGEST = 12;
@@ -36,153 +36,111 @@ export function fixedWidth(W, inputs, outputs) {
   return H * (inputs * D + 1) + outputs * O * (H + 1);
 }
 
-// ---- the drawing: one column for each step, y above h above x -----------------------------------
+// ---- the drawing: a column for each step, y above h above x; the folded network stands over the chain
 
-const [Y, H, X, ROW, CAPTION] = [28, 80, 132, 172, 24]; // heights: node centers, a row of columns, a caption
-const [HALF, TIGHT, LOOSE] = [24, 66, 116]; // half a node's width; the space between columns
+const [Y, H, X, ROW, CHAIN] = [28, 80, 132, 160, 184]; // heights: the middles of the nodes, a column, where the chain starts
+const [HALF, LOOSE] = [24, 116]; // half a node's width and the way to the next column, where there is room
+const FOLDING = 450; // milliseconds
 const short = (v) => fmt(+v.toFixed(2));
 const mix = (a, b, k) => a + (b - a) * k;
 const spot = (x, y, width, height, what) => rect(x, y, width, height, "", { opacity: "0", "data-click": what });
+const number = (x, y, s, half) => text(x, y, s, "", "middle", half < 22 ? { style: "font-size:11px" } : {});
 
-function nodeOf(cx, cy, s, cls, what) {
-  const box = rect(cx - HALF, cy - 12, 2 * HALF, 24, `${cls} node`, { rx: 12 });
-  return tag("g", { "data-click": what }, box + text(cx, cy + 4.5, s));
+function nodeOf(cx, cy, half, s, cls, what) {
+  const box = rect(cx - half, cy - 12, 2 * half, 24, `${cls} node`, { rx: Math.min(12, half) });
+  return tag("g", { "data-click": what }, box + number(cx, cy + 4.5, s, half));
 }
 
-/** Both entries of a state, one above the other, the larger the darker. */
-function stateOf(cx, cy, h, name, what, half = HALF) {
+/** Both entries of a state, one above the other, the larger the darker; with their numbers if they fit. */
+function stateOf(cx, cy, half, h, fits, what) {
   const cell = (v, i) => rect(cx - half + 1, cy - 19 + 19 * i, 2 * half - 2, 19, "hidden", { "fill-opacity": (Math.abs(v) * 0.4).toFixed(2) }) +
-    text(cx, cy - 5 + 19 * i, short(v));
-  const box = rect(cx - half, cy - 20, 2 * half, 40, "hidden node", { rx: 4 });
-  return tag("g", { "data-click": what }, box + h.map(cell).join("")) + text(Math.max(0, cx - half - 2), cy - 26, name, "", "start");
+    (fits ? number(cx, cy - 5 + 19 * i, short(v), half) : "");
+  return tag("g", { "data-click": what }, rect(cx - half, cy - 20, 2 * half, 40, "hidden node", { rx: 4 }) + h.map(cell).join(""));
 }
 
 function view(ui) {
   const { state: s, data: W, t } = ui;
-  let steps, inputs, first, step, x, h, y, hover, fold, clock, moving;
+  let steps, inputs, first, step, n, x, h, y;
+  let out, from, goal, clock, moving; // how many columns have come out of the folded network, and are to
   const grows = () => s.arrangement !== "one-to-one";
-  const is = (name) => (hover ?? s.weight) === name;
   const enter = (k, v) => ui.set({ step: k, x: s.x.map((old, i) => (i === k - 1 ? v : old)) });
+  const grow = (T) => ui.set(T ? { T, fold: false } : { fold: true }); // no step at all: folded
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   ui.each(() => {
     [steps, inputs, first] = arrange(s.arrangement, s.T);
     step = Math.min(s.step, steps);
-    x = s.x.slice(0, steps).map((v, i) => (i < inputs ? v : 0));
-    [h, y] = run(W, x);
-    if (fold === undefined || calm.matches) fold = +s.fold;
-    if (fold !== +s.fold) (clock = performance.now()), (moving ||= requestAnimationFrame(glide));
+    n = uses(steps, steps - first + 1);
+    x = s.x.map((v, i) => (i < inputs ? v : 0));
+    [h, y] = run(W, x); // for all twelve, as some may be on their way back
+    const wanted = s.fold ? 0 : steps;
+    if (out === undefined || calm.matches) out = goal = wanted;
+    if (wanted !== goal) [from, goal, clock] = [out, wanted, performance.now()];
+    if (out !== goal) moving ||= requestAnimationFrame(glide);
   });
-  /** One frame on the way between unrolled (0) and folded (1). */
+  /** One frame on the way between folded and unrolled. */
   function glide(now) {
-    const by = Math.max(0.01, (now - clock) / 600);
-    fold = s.fold ? Math.min(1, fold + by) : Math.max(0, fold - by);
+    const way = Math.max(0.01, (now - clock) / FOLDING);
+    out = way < 1 ? mix(from, goal, way) : goal;
     moving = 0;
     ui.redraw();
   }
 
-  // ---- controls
-  const group = (parent, inner = "", more) => (parent.insertAdjacentHTML("beforeend", tag("div", { class: "buttons", ...more }, inner)), parent.lastElementChild);
-  for (const key of ["arrangement", "weight"]) ui.choice(key);
-  ui.toggle("fold");
-  const length = group(ui.controls);
-  ui.slider("T", { shown: () => String(steps), parent: length });
-  ui.player("T", { every: 500, parent: length });
-  const now = group(ui.controls);
-  ui.each(() => {
-    now.querySelector("input").max = steps;
-    length.style.opacity = grows() ? 1 : 0.5;
-    length.querySelectorAll("input, button").forEach((e) => (e.disabled = !grows()));
-  });
-  ui.slider("step", { shown: () => String(step), parent: now });
-  const entry = group(now, tag("span", {}), { role: "group", "aria-label": t("x") });
-  const keys = [-1, 0, 1].map((v) => [v, ui.button(entry, fmt(v, 0), () => enter(step, v))]);
-  ui.each(() => {
-    put(entry.firstChild, html(t("entry", { t: step })));
-    entry.style.opacity = step > inputs ? 0.5 : 1;
-    for (const [v, key] of keys) {
-      key.setAttribute("aria-pressed", x[step - 1] === v);
-      key.disabled = step > inputs;
-    }
-  });
-
   // ---- the network, folded and unrolled
+  const is = (name) => s.weight === name;
   const wire = (name, ...ends) => arrow(...ends, is(name) ? `${COLOR[name]} thick` : "edge", { gap: 2 });
-  const mark = (name, px, py) => text(px, py, t(`weight.${name}`), is(name) ? COLOR[name] : "quiet", "start");
+  const mark = (name, px, py, times = "") => text(px, py, t(`weight.${name}`) + times, is(name) ? COLOR[name] : "quiet", "start");
+  const used = (name) => ` × ${n[name]}`;
 
-  /** Step k in a column; the folded one, `whole`, has no step in its names, and names all weights. */
-  function column(cx, top, k, whole) {
+  /** Step k in a column. The folded one, `whole`, names no step, but all weights and how often they are used. */
+  function column(cx, top, half, k, whole) {
     const [cy, ch, cX] = [Y, H, X].map((v) => v + top);
-    const name = (letter) => (whole ? letter : `${letter}_{${k}}`);
-    const edge = (weight, from, to) => wire(weight, cx, from, cx, to) + spot(cx - 15, to, 30, from - to, weight) +
-      (whole || is(weight) ? mark(weight, cx + 7, (from + to) / 2 + 3) : "");
-    const [given, read] = [k <= inputs, k >= first];
-    const input = nodeOf(cx, cX, fmt(x[k - 1], 0), given ? "input" : "dash", given ? `x${k}` : `t${k}`) +
-      (whole || given ? text(cx, cX + 27, name("x")) : "");
+    const [fits, given, read] = [half >= 17, k <= inputs, k >= first];
+    const name = (letter) => (whole ? letter : fits ? `${letter}_{${k}}` : ""); // where that has no room, the number of the step does
+    const edge = (weight, a, b) => wire(weight, cx, a, cx, b) + spot(cx - Math.min(half, 15), b, 2 * Math.min(half, 15), a - b, weight) +
+      (whole ? mark(weight, cx + 7, (a + b) / 2 + 3, used(weight)) : is(weight) && half === HALF ? mark(weight, cx + 7, (a + b) / 2 + 3) : "");
+    const input = nodeOf(cx, cX, half, fmt(x[k - 1], 0), given ? "input" : "dash", given ? `x${k}` : `t${k}`) +
+      (given || whole ? text(cx, cX + 26, name("x") || k, fits ? "" : "tick") : "");
     const output = whole || read ? edge("W_hy", ch - 20, cy + 12) + text(cx, cy - 17, name("y")) +
-      nodeOf(cx, cy, read ? short(y[k - 1]) : "–", read ? "output" : "dash", `t${k}`) : "";
-    return edge("W_xh", cX - 12, ch + 20) + input + output + stateOf(cx, ch, h[k], name("h"), `t${k}`);
+      nodeOf(cx, cy, half, !read ? "–" : fits ? short(y[k - 1]) : "", read ? "output" : "dash", `t${k}`) : "";
+    return edge("W_xh", cX - 12, ch + 20) + input + output + stateOf(cx, ch, half, h[k], fits, `t${k}`) +
+      text(cx - 6, ch - 25, name("h"), "", "end");
   }
 
-  /** Where all is at width w: the columns in rows, [left, top] of each, and the folded network. */
-  function place(w) {
-    const wide = w >= 500;
-    const [left, start] = wide ? [150, CAPTION] : [0, ROW + 10];
-    const room = w - left - 48;
-    const rows = Math.ceil(steps / Math.floor(room / TIGHT));
-    const across = Math.ceil(steps / rows);
-    const apart = Math.min(LOOSE, room / across);
-    const edge = left + (room - apart * across) / 2;
-    const e = fold * fold * (3 - 2 * fold);
-    const one = wide ? [mix(HALF + 8, w / 2 - 30, e), CAPTION] : [w / 2, 0];
-    const at = Array.from({ length: steps }, (_, i) => [edge + 10 + apart * ((i % across) + 1), start + ROW * Math.floor(i / across)]);
-    return { wide, left, start, across, apart, edge, one, e, at, bottom: start + ROW * rows };
+  /** The chain below: each column comes out of the folded network, at `center`, to its own place. */
+  function chain(w, center) {
+    const long = Math.max(1, out);
+    const pitch = Math.min(LOOSE, w / (long + 0.72));
+    const half = Math.min(HALF, 0.36 * pitch);
+    const left = (w - pitch * long) / 2;
+    const far = (k) => clamp(out - k + 1, 0, 1) ** 0.7;
+    const place = (k) => [mix(w / 2, left + pitch * k, far(Math.max(1, k))), mix(center, CHAIN, far(Math.max(1, k)))];
+    const [bx, by] = place(0);
+    let inner = tag("g", { opacity: far(1) }, stateOf(bx, by + H, half, h[0], half >= 17, "t1") +
+      text(bx - 6, by + H - 25, half >= 17 ? "h_0" : "", "", "end") + (is("W_hh") && pitch < 80 ? mark("W_hh", bx - half, by + H + 36) : ""));
+    for (let k = 1; k < out + 1; k++) {
+      const [[ax, ay], [cx, cy]] = [place(k - 1), place(k)];
+      const tint = k === step ? rect(cx - half - 6, cy + 2, 2 * half + 12, ROW - 2, "", { rx: 8, style: "fill:var(--tint)" }) : "";
+      inner += tag("g", { opacity: far(k) }, tint + wire("W_hh", ax + half, ay + H, cx - half, cy + H) + spot(ax + half, cy + H - 14, cx - ax - 2 * half, 28, "W_hh") +
+        (is("W_hh") && pitch >= 80 ? mark("W_hh", (ax + cx) / 2 - 16, (ay + cy) / 2 + H - 8) : "") + column(cx, cy, half, k));
+    }
+    const span = (word, a, b, y) => text(left + pitch * (a + b) / 2, y - 5, t(word), "quiet") +
+      line(left + pitch * a - half, y, left + pitch * b + half, y, "axis");
+    if (s.arrangement === "encoder-decoder" && out === steps) {
+      inner += span("reads", 1, inputs, CHAIN + Y) + span("answers", inputs + 1, steps, CHAIN + X + 28);
+    }
+    return inner + tag("g", { opacity: far(1) }, text(0, CHAIN - 6, t("unrolled", { T: steps, n: parameterCount(W) }), "quiet", "start"));
   }
 
-  function chain({ wide, left, start, across, apart, edge, one, e, at }) {
-    const home = at.map((p) => p.map((v, i) => mix(v, one[i], e)));
-    const right = edge + apart * across + HALF + 22;
-    const [bx, by] = [mix(edge + 17, one[0], e), mix(start, one[1], e) + H];
-    const tint = home[step - 1];
-    let out = rect(tint[0] - 31, tint[1] + 2, 68, ROW - 8, "", { rx: 8, style: "fill:var(--tint)" }) +
-      stateOf(bx, by, h[0], "h_0", "t1", 17);
-    home.forEach(([cx, top], i) => {
-      const from = i ? home[i - 1][0] + HALF : bx + 17;
-      const cy = top + H;
-      if (i && !(i % across)) {
-        const middle = cy - H - 4;
-        out += e ? "" : path([[from, cy - ROW], [right, cy - ROW], [right, middle], [edge + 4, middle], [edge + 4, cy], [cx - HALF - 4, cy]], is("W_hh") ? "hidden thick" : "edge") +
-          wire("W_hh", edge + 4, cy, cx - HALF, cy) + spot(edge, cy - 14, cx - HALF - edge, 28, "W_hh");
-      } else {
-        out += wire("W_hh", from, cy, cx - HALF, cy) + spot(from, cy - 14, cx - HALF - from, 28, "W_hh") +
-          (is("W_hh") && (!i || apart > 84) ? mark("W_hh", (from + cx - HALF) / 2 - 14, cy + (apart > 84 ? -8 : 35)) : "");
-      }
-      out += column(cx, top, i + 1);
-    });
-    const span = (word, from, to, dy) => {
-      for (let i = from; i < to; i = (Math.floor(i / across) + 1) * across) {
-        const end = Math.min(to, (Math.floor(i / across) + 1) * across) - 1;
-        out += text((home[i][0] + home[end][0]) / 2, home[i][1] + dy, t(word), "quiet") +
-          line(home[i][0] - HALF, home[i][1] + dy + 5, home[end][0] + HALF, home[i][1] + dy + 5, "axis");
-      }
-    };
-    if (s.arrangement === "encoder-decoder") span("reads", 0, inputs, Y), span("answers", inputs, steps, X + 24);
-    if (!e) out += text(left, start - 12, t("unrolled", { T: steps }), "quiet", "start") +
-      (wide ? line(left - 14, 0, left - 14, start + ROW, "grid") : "");
-    return tag("g", { opacity: (1 - e).toFixed(2) }, out);
-  }
-
-  const network = ui.panel("network", (w) => {
-    const p = place(w);
-    const [cx, top] = p.one;
+  ui.panel("network", (w) => {
+    const [cx, top] = [w / 2, mix(ROW / 2, 0, clamp(out, 0, 1))];
     const [side, ch] = [cx + HALF, top + H];
     const loop = arrow(side, ch - 12, side, ch + 12, is("W_hh") ? "hidden thick" : "edge", { gap: 1, bend: 26 }) +
-      mark("W_hh", side + 34, ch + 4) + spot(side, ch - 22, 64, 44, "W_hh");
-    return (p.e < 1 ? chain(p) : "") + column(cx, top, step, true) + loop +
-      text(p.wide ? mix(0, cx - HALF, p.e) : 0, 12, t("folded", { t: step }), "quiet", "start");
+      mark("W_hh", side + 32, ch + 4, used("W_hh")) + spot(side, ch - 22, 64, 44, "W_hh");
+    return (out ? chain(w, top) : "") + column(cx, top, HALF, step, true) + loop +
+      text(0, top + 12, t("folded", { t: step }), "quiet", "start") + text(0, top + 28, t("count", { n: parameterCount(W) }), "quiet", "start");
   }, {
-    min: 520,
-    height: (w) => mix(place(w).bottom, CAPTION + ROW, place(w).e),
+    height: () => CHAIN + ROW + 2,
     click: (what) => {
       const k = +what.slice(1);
       if (COLOR[what]) ui.set({ weight: what });
@@ -191,29 +149,41 @@ function view(ui) {
     },
   });
 
-  // ---- the counts
-  const table = ui.panel("table", (w) => {
+  // ---- what works it: the length, and which inputs and outputs there are
+  const group = (parent, inner = "", more) => (parent.insertAdjacentHTML("beforeend", tag("div", { class: "buttons", ...more }, inner)), parent.lastElementChild);
+  const length = group(ui.controls);
+  ui.slider("T", { shown: () => String(steps), write: grow, parent: length });
+  ui.player("T", { every: 700, range: { low: 0, high: LONGEST }, read: () => (s.fold ? 0 : s.T), write: grow, parent: length });
+  ui.toggle("fold", { parent: length });
+  ui.choice("arrangement");
+  ui.each(() => {
+    length.style.opacity = grows() ? 1 : 0.5;
+    length.querySelectorAll("input[type=range], button").forEach((e) => (e.disabled = !grows()));
+  });
+
+  // ---- the rest: the counts, and what a click in the picture does
+  const { panels, controls } = ui.more;
+  ui.panel("table", (w) => {
     const [middle, end, high] = [w - 74, w - 8, 24];
-    const n = uses(steps, steps - first + 1);
     const cells = (y, name, a, b, cls) => text(8, y, name, cls, "start") + text(middle, y, a, cls, "end") + text(end, y, b, cls, "end");
     const rows = Object.keys(n).map((name, i) => {
       const lit = is(name);
       const top = 18 + high * i;
       return (lit ? rect(0, top, w, high, COLOR[name], { rx: 4, "fill-opacity": "0.14" }) : "") +
-        cells(top + 16, t(`weight.${name}`), parameterCount([W[name]]), `× ${n[name]}`, lit ? COLOR[name] : "") +
+        cells(top + 16, t(`weight.${name}`), parameterCount([W[name]]), used(name), lit ? COLOR[name] : "") +
         (COLOR[name] ? spot(0, top, w, high, name) : "");
     });
     return cells(12, "", t("numbers"), t("uses"), "quiet") + rows.join("") + line(0, 140, w, 140, "axis") +
       cells(156, t("recurrent"), parameterCount(W), "") + cells(175, t("fixed"), fixedWidth(W, inputs, steps - first + 1), "");
-  }, { min: 230, height: () => 182, click: (what) => ui.set({ weight: what }) });
+  }, { min: 230, height: () => 182, parent: panels, click: (what) => ui.set({ weight: what }) });
 
   const plot = { x: [1, LONGEST, [1, 3, 6, 9, 12], t("length")], y: [0, 66, [0, 20, 40, 60], t("parameters")] };
   let a;
   ui.panel("plot", (w, height) => {
     a = axes(w, height, plot);
     const need = (T) => {
-      const [n, given, from] = arrange(s.arrangement, T);
-      return [a.x(n), a.y(fixedWidth(W, given, n - from + 1))];
+      const [last, given, from] = arrange(s.arrangement, T);
+      return [a.x(last), a.y(fixedWidth(W, given, last - from + 1))];
     };
     const rise = Array.from({ length: LONGEST }, (_, i) => need(i + 1));
     const flat = a.y(parameterCount(W));
@@ -224,16 +194,21 @@ function view(ui) {
       (grows() ? text(ex, ey - 9, t("fixed"), "", "end") : text(ex + 10, ey + 5, t("fixed"), "", "start")) +
       circle(here, flat, 4.5, "hidden") + circle(...need(s.T), 4.5, "", { style: "fill:var(--ink)" }) +
       (grows() ? handle(here, a.bottom, "hidden", "T") : "");
-  }, { min: 300, height: () => 182, drag: (px) => ui.set({ T: a.back.x(px) }) });
+  }, { min: 300, height: () => 182, parent: panels, drag: (px) => ui.set({ T: a.back.x(px) }) });
 
-  for (const svg of [network, table]) {
-    const point = (name) => name !== hover && ((hover = name), ui.redraw());
-    svg.addEventListener("pointerover", (event) => {
-      const what = event.target.closest("[data-click]")?.dataset.click;
-      point(event.pointerType === "mouse" && COLOR[what] ? what : undefined);
-    });
-    svg.addEventListener("pointerleave", () => point(undefined));
-  }
+  ui.choice("weight", { parent: controls });
+  const slider = ui.slider("step", { shown: () => String(step), parent: controls });
+  const entry = group(controls, tag("span", {}), { role: "group", "aria-label": t("x") });
+  const keys = [-1, 0, 1].map((v) => [v, ui.button(entry, fmt(v, 0), () => enter(step, v))]);
+  ui.each(() => {
+    slider.max = steps;
+    put(entry.firstChild, html(t("entry", { t: step })));
+    entry.style.opacity = step > inputs ? 0.5 : 1;
+    for (const [v, key] of keys) {
+      key.setAttribute("aria-pressed", x[step - 1] === v);
+      key.disabled = step > inputs;
+    }
+  });
 
   ui.summary = () => {
     const vector = `(${h[step].map(short).join(", ")})`;
@@ -241,7 +216,7 @@ function view(ui) {
       arrangement: t(`arrangement.${s.arrangement}`), T: steps, t: step,
       x: t(step > inputs ? "zero" : "given", { x: fmt(x[step - 1], 0) }), h: vector,
       y: step < first ? t("unread") : t("read", { y: short(y[step - 1]) }),
-      weight: t(`long.${s.weight}`), numbers: W[s.weight].flat().length, uses: uses(steps, steps - first + 1)[s.weight],
+      weight: t(`long.${s.weight}`), numbers: W[s.weight].flat().length, uses: n[s.weight],
       count: parameterCount(W), fixed: fixedWidth(W, inputs, steps - first + 1),
     });
   };

@@ -111,6 +111,20 @@ def settle(page: Any) -> None:
     page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
 
 
+def meeting(page: Any) -> list[list[str]]:
+    """Return the pairs of texts in one drawing that lie over each other."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
+          const texts = [...svg.querySelectorAll("text")]
+            .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
+          return texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
+            Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+            Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5
+          ).map(([other]) => [one, other]));
+        })"""
+    )
+
+
 def follow(page: Any, link: str) -> None:
     """Set the page's fragment, a new one, and wait until the figures have heard of it."""
     page.evaluate(

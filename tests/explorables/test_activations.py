@@ -137,8 +137,8 @@ def test_ranges_follow_the_text_and_the_network():
             figure("RNN", **{key: wrong})
     shown.unit, shown.position = 3, 7
     shown.reset()
-    assert shown.state == {"unit": 1, "show": "h", "position": 40}
-    assert act.Activations().state == act.PRESETS["quotation"]
+    assert shown.state == {"unit": 1, "show": "h", "position": 40, "gradient": False}
+    assert act.Activations().state == act.PRESETS["quotation"] | {"gradient": False}
     assert act.Activations(text="the sun").state["position"] == 7
 
 
@@ -221,7 +221,7 @@ def test_the_summary_says_what_python_computes(twin):
         page = twin(shown)
         says(page, shown)
         assert page.locator("input[type=radio]").count() == (2 if kind == "LSTM" else 0)
-        assert not page.get_by_role("button", name="In a quotation").count()
+        assert not page.get_by_role("button", name="Quotation").count()
         assert not page.locator("[aria-describedby]").count()
 
 
@@ -234,7 +234,7 @@ def test_the_sliders_and_the_mouse_choose_a_character(twin):
     page.keyboard.press("ArrowRight")
     shown.position = 42
     says(page, shown)
-    page.get_by_role("button", name="In a bracket").click()
+    page.get_by_role("button", name="Bracket").click()
     says(page, act.Activations(**act.PRESETS["bracket"]))
 
     box = page.locator("svg").first.bounding_box()
@@ -258,3 +258,91 @@ def test_a_text_of_awkward_characters_is_shown_as_it_is(twin):
     assert written == '<&_^↵"> 😀<_^&'
     settle(page)
     assert "at character 4 of 13, a caret: " in page.inner_text(".summary")
+
+
+# Of every path in the picture: its class, its opacity and its pieces [x, from, x, to].
+PIECES = """() => [...document.querySelectorAll(".rnnx > .panels path")].map((path) => [
+  path.getAttribute("class"), Number(path.style.opacity || 1),
+  (path.getAttribute("d") ?? "").split("M").slice(1)
+    .map((piece) => piece.split(/[L ]/).map(Number)),
+])"""
+
+
+def pieces(page, kind, opacity=None):
+    """Return the pieces of all paths of a kind, but for the samples beside the unit's number."""
+    found = page.evaluate(PIECES)
+    rows = [p for cls, o, p in found if cls == kind and opacity in (None, o)]
+    return [piece for row in rows for piece in row if piece[1] > 50]
+
+
+@pytest.mark.parametrize("width", [390, 780])
+@pytest.mark.parametrize("gradient", [False, True])
+def test_no_line_goes_through_the_letters(twin, width, gradient):
+    page = twin(act.Activations(position=188, gradient=gradient), width=width, more=False)
+    rows = page.locator(".rnnx > .panels text[style*=pre]").evaluate_all(
+        "all => all.map((e) => Number(e.getAttribute('y')))"
+    )
+    assert len(rows) >= 4
+    drawn = [piece for _, _, row in page.evaluate(PIECES) for piece in row]
+    assert len(drawn) > 188
+    for _, one, _, other in drawn:
+        for baseline in rows:  # from the top of the letters to the foot of their brackets
+            assert min(one, other) >= baseline + 3 or max(one, other) <= baseline - 11
+
+
+def test_bars_stand_up_where_the_unit_is_above_0_and_hang_down_where_it_is_below(twin):
+    shown = act.Activations(position=60)
+    page = twin(shown, width=390, more=False)
+    held = act.states(shown.model, shown.x)["c"][:, 6]
+    for kind, sign in (("hidden", 1), ("output", -1)):
+        for part, opacity in ((held[:60], 0.85), (held[60:], 0.3)):  # what is not yet read is faint
+            bars = pieces(page, kind, opacity)
+            own = part[sign * part > 0]
+            assert len(bars) == len(own)
+            for (_, foot, _, end), value in zip(bars, own, strict=True):
+                assert foot - end == pytest.approx(13 * np.tanh(value), abs=0.11)
+
+
+def test_the_gradient_back_takes_the_place_of_the_bars_and_half_of_it_is_underlined(twin):
+    shown = act.Activations(position=62)
+    page = twin(shown, width=390, more=False)
+    page.check("input[name=gradient]")
+    settle(page)
+    norms = act.gradient_back(shown.model, shown.x, 62, 7, "c")
+    bars = pieces(page, "error")
+    assert len(bars) == 62
+    for (_, foot, _, end), norm in zip(bars, norms, strict=True):
+        assert foot - end == pytest.approx(13 * norm / norms.max(), abs=0.11)
+    assert len(pieces(page, "error thick")) == act.reach(norms) == 2
+    assert not pieces(page, "hidden") + pieces(page, "output")
+
+
+def test_the_unit_is_named_in_the_picture_with_what_it_holds(twin):
+    shown = act.Activations()
+    page = twin(shown, width=390, more=False)
+    head = page.locator(".rnnx > .panels text").first
+    assert head.text_content() == "Unit 7: ct = 1.33"
+    page.locator("input[name=unit]").press("ArrowRight")
+    settle(page)
+    held = act.states(shown.model, shown.x)["c"][39, 7]
+    assert head.text_content() == f"Unit 8: ct = {held:.2f}".replace("-", "−")
+
+
+def test_play_reads_on(twin):
+    page = twin(act.Activations(position=185), width=390, more=False)
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("document.querySelector('.rnnx').explorable.state.position === 188")
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    settle(page)
+    assert not pieces(page, "hidden", 0.3) + pieces(page, "output", 0.3)
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_on_a_phone_the_picture_and_what_works_it_fit_at_once(twin, gradient):
+    page = twin(act.Activations(gradient=gradient), width=390, more=False)
+    bottom = page.evaluate(
+        """() => document.querySelector(".rnnx > .controls").getBoundingClientRect().bottom
+        - document.querySelector(".rnnx").getBoundingClientRect().top"""
+    )
+    assert bottom <= 650
+    assert page.locator(".rnnx").bounding_box()["height"] <= 850

@@ -126,12 +126,12 @@ def test_reset_and_repr(cls):
 
 
 def test_a_reset_returns_to_what_was_given():
-    figure = Cliff(updates=0, learning_rate=np.float64(0.25))
-    assert figure.spec()["traits"]["updates"]["default"] == 0
+    figure = Cliff(updates=10, learning_rate=np.float64(0.25))
+    assert figure.spec()["traits"]["updates"]["default"] == 10
     figure.updates, figure.w = 150, 5.0
     figure.reset()
-    assert (figure.updates, figure.learning_rate, figure.w) == (0, 0.25, Cliff().w)
-    assert repr(figure) == "Cliff(learning_rate=0.25, updates=0)"
+    assert (figure.updates, figure.learning_rate, figure.w) == (10, 0.25, Cliff().w)
+    assert repr(figure) == "Cliff(learning_rate=0.25, updates=10)"
 
 
 @EACH

@@ -20,6 +20,19 @@ def some_held():
     return tuple(np.where(rng.random(T) < 0.3, held, -1.0).tolist())
 
 
+# Pairs of texts in a drawing that cover each other, and texts beyond their drawing.
+MEETING = """() => [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
+  const edge = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll("text")]
+    .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
+  const beyond = texts.filter(([, b]) => b.left < edge.left || b.right > edge.right + 8 ||
+    b.top < edge.top - 2 || b.bottom > edge.bottom + 2);
+  const pairs = texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5).map(([other]) => [one, other]));
+  return [...beyond.map(([text]) => [text]), ...pairs];
+})"""
+
 # b_f, gain, gates
 FREE = [
     (b_f, gain, (*carousel.FREE,)) for b_f in (-2.0, 0.0, 1.0, 3.0, 6.0) for gain in (0.0, 1.0, 8.0)
@@ -207,9 +220,9 @@ def test_a_gate_is_held_by_mouse_and_by_keys_and_a_tap_only_selects(twin):
     settle(page)
     state = "document.querySelector('.rnnx').explorable.state"
     box = page.locator("svg[role=img]").nth(1).bounding_box()
-    wide = (box["width"] - 56) / T  # the margins of the axes: 46 and 10
+    wide = (box["width"] - 50) / T  # the margins of the axes: 42 and 8
     mean = carousel.forward(1.0, 1.0, carousel.FREE)["f"].mean(axis=1)
-    x = box["x"] + 46 + 29.5 * wide
+    x = box["x"] + 42 + 29.5 * wide
     high = box["height"] - 38 - 24
     y = box["y"] + 24 + (1 - mean[29]) * high
     page.mouse.move(x, y)
@@ -236,3 +249,83 @@ def test_a_gate_is_held_by_mouse_and_by_keys_and_a_tap_only_selects(twin):
     assert "by hand: 2." in page.inner_text(".summary")
     page.get_by_role("button", name="Release gates").click()
     assert page.evaluate(f"{state}.gates") == carousel.FREE
+
+
+def test_the_still_describes_the_default():
+    state, said = carousel.Carousel().state, carousel.Carousel().spec()["words"]["still"]
+    arguments = state["b_f"], state["gain"], state["gates"]
+    found = carousel.curves(*arguments)
+    for way, word in [("direct", "direct path"), ("full", "full derivative"), ("rnn", "RNN")]:
+        assert f"{word} {shown(found[way][0])}" in said.replace("path has", "path")
+    mean = carousel.forward(*arguments)["f"].mean(axis=1)
+    assert np.abs(mean - 0.73).max() < 0.05
+    assert "all near 0.73" in said
+
+
+def test_the_two_pictures_are_plain(twin):
+    page = twin(carousel.Carousel(b_f=3.0), more=False)
+    settle(page)
+    pictures = page.locator(".rnnx > .panels svg[role=img]")
+    assert pictures.count() == 2
+    names = pictures.first.locator("text").all_text_contents()
+    assert {"direct path", "full derivative", "plain RNN"} < set(names)  # at the curves
+    assert pictures.last.locator("rect.cell:not(.handle)").count() == T  # bars, and no curves
+    assert pictures.last.locator("path:not([data-drag])").count() == 0
+    visible = page.locator("input[type=range]:visible")
+    assert [slider.get_attribute("name") for slider in visible.all()] == ["b_f"]
+
+
+def test_play_raises_the_forget_bias_to_its_end(twin):
+    page = twin(carousel.Carousel(), more=False)
+    page.clock.install()
+    state, seen = "document.querySelector('.rnnx').explorable.state", []
+    page.get_by_role("button", name="Play", exact=True).click()
+    for _ in range(30):
+        page.clock.run_for(200)
+        seen.append(page.evaluate(state)["b_f"])
+    assert seen[:3] == [1.2, 1.4, 1.6]
+    assert seen == sorted(seen)
+    assert seen[-1] == 6
+    assert page.get_by_role("button", name="Play", exact=True).count() == 1  # it has stopped
+
+
+def test_one_gate_shut_shows_in_both_pictures(twin):
+    page = twin(carousel.Carousel(), more=False)
+    page.get_by_role("button", name="One gate shut").click()
+    settle(page)
+    bars = page.locator("svg[role=img] rect.cell:not(.handle)")
+    heights = bars.evaluate_all("bars => bars.map((bar) => +bar.getAttribute('height'))")
+    assert heights.index(min(heights)) == 19
+    assert min(heights) < 0.1 * sorted(heights)[1]
+    curve = page.locator("svg[role=img]").first.locator("path.cell").get_attribute("d")
+    y = [float(point.split()[1]) for point in curve[1:].split("L")]
+    steps = np.diff(y)
+    assert np.abs(steps).argmax() == 19  # from step 20 to step 19
+    assert abs(steps[19]) > 10 * np.median(np.abs(steps))
+
+
+@pytest.mark.parametrize(("width", "first", "whole"), [(358, 600, 850), (736, 500, 640)])
+def test_the_story_fits_on_a_screen(twin, width, first, whole):
+    page = twin(carousel.Carousel(), width=width, more=False)
+    page.evaluate("document.body.style.margin = 0")
+    settle(page)
+    controls, height = page.evaluate("""() => {
+        const root = document.querySelector(".rnnx");
+        const [whole, controls] = [root, root.querySelector(":scope > .controls")]
+          .map((e) => e.getBoundingClientRect());
+        return [controls.bottom - whole.top, whole.height];
+    }""")
+    assert controls <= first
+    assert height <= whole
+
+
+@pytest.mark.parametrize("width", [288, 358, 736])
+def test_no_names_meet_whatever_the_curves(twin, width):
+    page = twin(carousel.Carousel(), width=width)
+    page.evaluate("document.body.style.margin = 0")
+    cut = [0.0 if t == 20 else -1.0 for t in range(1, T + 1)]
+    states = [{"b_f": b, "gain": gain} for b in (-2, -1, 0, 1, 3, 6) for gain in (0, 1, 8)]
+    for state in [*states, {"b_f": 3, "gain": 1, "gates": cut}]:
+        page.evaluate("(s) => document.querySelector('.rnnx').explorable.set(s)", state)
+        settle(page)
+        assert page.evaluate(MEETING) == [], state

@@ -18,6 +18,21 @@ CASES = [
 ]
 
 
+# Pairs of texts in a drawing that cover each other, and texts beyond the figure.
+MEETING = """() => {
+  const edge = document.querySelector(".rnnx").getBoundingClientRect();
+  return [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
+    const texts = [...svg.querySelectorAll("text")]
+      .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);
+    const beyond = texts.filter(([, b]) => b.left < edge.left || b.right > edge.right);
+    const pairs = texts.flatMap(([one, a], i) => texts.slice(0, i).filter(([, b]) =>
+      Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+      Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5).map(([other]) => [one, other]));
+    return [...beyond.map(([text]) => [text]), ...pairs];
+  });
+}"""
+
+
 def rounded(x, digits):
     """A number as the page prints it."""
     return f"{round(x, digits) + 0.0:.{digits}f}".replace("-", "−")
@@ -69,13 +84,14 @@ def test_the_forget_bias_of_the_chapter_makes_step_4_add(b_f, f, what):
 
 def test_the_still_describes_the_default():
     state = gates.Gates().state
-    assert (state["t"], state["op"]) == (4, 5)
-    last, now = gates.run(*(state[key] for key in ("v", "s", "b_f", "b_i", "b_o")))[3:5]
-    assert gates.event(*(now[q] for q in "fiog"), last["c"]) == "overwrite"
+    assert (state["t"], state["op"]) == (1, 6)
+    trace = gates.run(*(state[key] for key in ("v", "s", "b_f", "b_i", "b_o")))
+    last, now = trace[:2]
     numbers = [last["c"], now["f"], now["f"] * last["c"], now["i"], now["g"]]
-    numbers += [now["i"] * now["g"], now["c"], now["o"]]
+    numbers += [now["i"] * now["g"], now["c"], now["o"], now["h"], *(e["c"] for e in trace[1:])]
     still = gates.Gates().spec()["words"]["still"]
     assert re.findall(r"−?\d\.\d\d", still) == [rounded(x, 2) for x in numbers]
+    assert ", ".join(events(trace)[:5]) + " and " + events(trace)[5] in still
 
 
 @pytest.mark.parametrize(
@@ -130,12 +146,13 @@ def test_the_page_shows_what_python_computes(twin, op, width):
     shown = page.locator("svg").first.locator("text").all_text_contents()
     for k, q in enumerate("fiogch", start=1):  # in the drawing: no result before its operation
         assert (rounded(trace[4][q], 2) in shown) == (k <= op)
-    strip = page.locator("svg").last.locator("text").all_text_contents()
-    for q in "ch":
-        assert [rounded(now[q], 2) for now in trace[1:]] == strip[strip.index(f"{q}t") + 1 :][:6]
+    for q, name in (("c", "What each"), ("h", "Value and signal")):
+        strip = page.locator(f"svg[aria-label^='{name}'] text").all_text_contents()
+        values = [text for text in strip if re.fullmatch(r"−?\d\.\d\d", text)]
+        assert values == [rounded(now[q], 2) for now in trace[1:]]
 
 
-@pytest.mark.parametrize("name", ["Write", "Hold", "Overwrite", "Read out", "Forget"])
+@pytest.mark.parametrize("name", ["Write", "Hold", "Read", "Overwrite", "Forget"])
 def test_a_preset_does_what_it_says(twin, name):
     page = twin(gates.Gates(v=[1.0] * 6, s=[0.3] * 6, b_f=-3.0, t=6, op=1))
     page.get_by_role("button", name=name, exact=True).click()
@@ -144,6 +161,8 @@ def test_a_preset_does_what_it_says(twin, name):
     state = page.evaluate("document.querySelector('.rnnx').explorable.state")
     assert (state["v"], state["s"]) == (gates.VALUES, gates.SIGNALS)
     assert (state["b_f"], state["b_i"], state["b_o"]) == BIASES
+    assert state["op"] == 6
+    assert page.locator("svg text").first.text_content() == name.lower()
 
 
 def test_inputs_by_slider_and_by_mouse_and_steps_by_button(twin):
@@ -153,7 +172,7 @@ def test_inputs_by_slider_and_by_mouse_and_steps_by_button(twin):
     page.keyboard.press("ArrowRight")
     settle(page)  # a redraw makes the parts of a drawing anew
     assert page.evaluate(state)["v"] == [0.5, -0.9, 0.3, -0.8, 0.0, 0.6]
-    page.locator("svg").last.scroll_into_view_if_needed()
+    page.locator("[data-drag=s5]").scroll_into_view_if_needed()
     box = page.locator("[data-drag=s5]").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
@@ -162,6 +181,68 @@ def test_inputs_by_slider_and_by_mouse_and_steps_by_button(twin):
     page.mouse.up()
     now = page.evaluate(state)
     assert (now["t"], now["s"]) == (5, [1.0, 0.0, -1.0, 1.0, -1.0, -1.0])
-    page.get_by_role("button", name="one step on").click()
+    step = page.get_by_role("group", name="operation").get_by_role("button", name="one step on")
+    step.click()  # the operations go on in the step after
     now = page.evaluate(state)
     assert (now["t"], now["op"]) == (6, 1)
+
+
+def test_play_tells_the_story_step_by_step_each_one_whole(twin):
+    page = twin(gates.Gates(t=6, op=3), more=False)
+    page.clock.install()
+    page.get_by_role("button", name="Play", exact=True).click()
+    told, state = [], "document.querySelector('.rnnx').explorable.state"
+    for _ in range(6):
+        page.clock.run_for(100)
+        now = page.evaluate(state)
+        assert now["op"] == 6
+        told.append((now["t"], page.locator("svg text").first.text_content()))
+        page.clock.run_for(1700)
+    trace = gates.run(gates.VALUES, gates.SIGNALS, *BIASES)
+    assert told == list(enumerate(events(trace), 1))
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+def test_valves_glide_but_not_with_reduced_motion(twin, reduced):
+    page = twin(gates.Gates(), reduced_motion="reduce" if reduced else "no-preference")
+    settle(page)
+    moving = page.evaluate("""() => [...document.querySelectorAll("svg *")]
+        .filter((part) => parseFloat(getComputedStyle(part).transitionDuration)).length""")
+    assert (moving == 0) == reduced
+
+
+def test_a_tap_on_the_strip_chooses_a_whole_step(twin):
+    page = twin(gates.Gates(op=2), more=False)
+    page.locator("[data-click='4']").last.click()
+    state = page.evaluate("document.querySelector('.rnnx').explorable.state")
+    assert (state["t"], state["op"]) == (4, 6)
+
+
+@pytest.mark.parametrize(("width", "first", "whole"), [(358, 650, 850), (736, 520, 640)])
+def test_the_story_fits_on_a_screen(twin, width, first, whole):
+    page = twin(gates.Gates(), width=width, more=False)
+    settle(page)
+    page.evaluate("document.body.style.margin = 0")
+    settle(page)
+    top, controls, bottom, cell, strip = page.evaluate("""() => {
+        const root = document.querySelector(".rnnx");
+        const [cell, strip] = root.querySelectorAll(":scope > .panels svg");
+        const at = (e) => e.getBoundingClientRect();
+        return [at(root).top, at(root.querySelector(":scope > .controls")).bottom, at(root).bottom,
+          at(cell).height, at(strip).height];
+    }""")
+    assert controls - top <= first
+    assert bottom - top <= whole
+    assert cell <= 330
+    assert strip <= 130
+
+
+@pytest.mark.parametrize("width", [288, 358, 736])
+def test_no_words_meet_at_any_step_or_operation(twin, width):
+    page = twin(gates.Gates(), width=width)
+    page.evaluate("document.body.style.margin = 0")
+    choose = "(changes) => document.querySelector('.rnnx').explorable.set(changes)"
+    for t, op in [*((t, 6) for t in range(1, 7)), *((4, op) for op in range(1, 6))]:
+        page.evaluate(choose, {"t": t, "op": op})
+        settle(page)
+        assert page.evaluate(MEETING) == [], (t, op)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from browsers import meeting, settle
 
 from rnncourse import equations as eq
 from rnncourse import jacobians
@@ -159,45 +160,99 @@ def state(page):
     return page.evaluate("({...document.querySelector('.rnnx').explorable.state})")
 
 
-def test_the_page_shows_what_python_computes(twin):
+@pytest.mark.parametrize("bounds", [False, True])
+def test_the_page_shows_what_python_computes(twin, bounds):
     case = {"rho": 0.8, "scale": 0.05, "nonnormal": 3.0, "network": 2}
-    page = twin(lag.GradientByLag(**case, lag=12))
+    page = twin(lag.GradientByLag(**case, lag=12, bounds=bounds))
     m = lag.measure(**case)
     said = says(page, "At lag 12")
     top = int(m.norms.argmax())
     for expected in (
         f"ρ = 0.80, σmax = {m.sigma:.2f}, mean slope {m.slope:.2f}.",
-        f"At lag 12 the norm is {written(m.norms[12])}, and the bound {written(m.bound[12])}.",
+        f"At lag 12, ρ12 foretells {written(0.8**12)}; measured is {written(m.norms[12])}.",
         f"largest at lag {top}: {written(m.norms[top])}.",
-        f"At lag 50 it is {written(m.norms[50])}, below 10⁻³: the gradient vanishes.",
+        f"At lag 50, ρ50 foretells {written(0.8**50)}; measured is {written(m.norms[50])}, "
+        "below 10⁻³: the gradient vanishes.",
     ):
         assert expected in said
-    numbers = page.locator("svg text[text-anchor=end]:not(.tick)").all_text_contents()
-    shown = [m.norms[12], m.bound[12], m.sigma**12, 0.8**12]
-    assert numbers == [*map(written, shown), f"{m.sigma:.2f}", f"{m.slope:.2f}"]
+    assert (f"The bound at lag 12 is {written(m.bound[12])}." in said) is bounds
+    plot, table = page.locator("svg[role=img]").all()[:2]
+    assert plot.locator("svg path").count() == (4 if bounds else 2)
+    assert written(m.norms[12]) in plot.locator("text").all_text_contents()
+    numbers = table.locator("text[text-anchor=end]").all_text_contents()
+    assert numbers == [*map(written, [m.norms[12], 0.8**12, m.bound[12], m.sigma**12])]
+
+
+EXAMPLES = {
+    "No input": ("explode", lambda s, m: s["rho"] > 1 and m.slope == 1),
+    "Input 0.5": ("vanish", lambda s, m: s["rho"] > 1 and s["scale"] == 0.5),
+    "Network 2": ("neither", lambda s, m: s["rho"] < 1 and m.slope == 1 and m.norms.max() > 5),
+    "Network 2, input 0.05": ("explode", lambda s, m: s["rho"] < 1 and s["scale"] == 0.05),
+}
+WORDS = {"vanish": "vanishes", "explode": "explodes", "neither": "neither vanishes nor explodes"}
 
 
 def test_each_example_is_what_its_button_says(twin):
     page = twin(lag.GradientByLag())
-    expected = {
-        "Vanish": ("vanish", lambda s, m: s["rho"] < 1),
-        "Explode": ("explode", lambda s, m: s["rho"] > 1),
-        "ρ < 1, grows first": ("vanish", lambda s, m: s["rho"] < 1 and m.norms.max() > 5),
-        "ρ > 1, vanishes": ("vanish", lambda s, m: s["rho"] > 1 and m.slope < 0.5),
-        "ρ < 1, explodes": ("explode", lambda s, m: s["rho"] < 1),
-    }
-    for name, (word, holds) in expected.items():
+    for name, (word, holds) in EXAMPLES.items():
         page.get_by_role("button", name=name, exact=True).click()
         now = state(page)
         m = lag.measure(*(now[key] for key in ("rho", "scale", "nonnormal", "network")))
         assert lag.verdict(m.norms[50]) == word
         assert holds(now, m)
-        said = says(page, f"ρ = {now['rho']:.2f}, σmax = {m.sigma:.2f}")
-        assert f"the gradient {word}" in said
+        said = says(page, f"ρ = {now['rho']:.2f}, σmax = {m.sigma:.2f}, mean slope {m.slope:.2f}")
+        assert said.endswith(f" {WORDS[word]}.")
+        # The zone of the verdict is named in bold, and no other one.
+        zones = page.locator("svg[role=img]").first.locator("text[font-weight='700']")
+        lit = [zone for zone in zones.all_text_contents() if zone != "measured"]
+        assert lit == [WORDS[word]] * (word != "neither")
+
+
+def test_no_button_gives_away_what_is_to_be_predicted(twin):
+    page = twin(lag.GradientByLag())
+    assert page.locator(".rnnx > .controls > .buttons").last.inner_text().split("\n") == [*EXAMPLES]
+    for name in EXAMPLES:
+        assert not any(word in name for word in ("vanish", "explode", "grow", "fall", "rise"))
+    now = state(page)  # and it does not open with the answer
+    assert (now["network"], now["scale"]) != (2, 0.05)
+
+
+@pytest.mark.parametrize("width", [320, 390, 736])
+def test_no_two_texts_meet(twin, width):
+    page = twin(lag.GradientByLag(), width=width)
+    for _ in range(2):
+        for name in EXAMPLES:
+            assert meeting(page) == [], name
+            page.get_by_role("button", name=name, exact=True).click()
+            settle(page)
+        for values in ({"rho": 1.8, "scale": 0, "nonnormal": 5}, {"rho": 0.2, "scale": 3}):
+            page.evaluate("v => document.querySelector('.rnnx').explorable.set(v)", values)
+            settle(page)
+            assert meeting(page) == [], values
+        page.evaluate("document.querySelector('.rnnx').explorable.set({ lag: 25, bounds: true })")
+
+
+def test_play_tells_of_the_radius_and_then_of_the_inputs(twin):
+    page = twin(lag.GradientByLag())
+    back, step = (page.get_by_role("button", name=f"one step {way}") for way in ("back", "on"))
+    step.click()
+    first = state(page)
+    assert (first["rho"], first["scale"]) == (1.2, 0.5)  # it opens at the end of the story
+    words = []
+    for _ in range(21):
+        now = state(page)
+        m = lag.measure(*(now[key] for key in ("rho", "scale", "nonnormal", "network")))
+        words.insert(0, (lag.verdict(m.norms[50]), now["rho"], now["scale"]))
+        back.click()
+    assert (words[0], words[10]) == (("vanish", 0.7, 0), ("explode", 1.2, 0))
+    assert ("neither", 1.0, 0) in words
+    assert [scale for _, _, scale in words[10:]] == [k / 20 for k in range(11)]
+    assert {rho for _, rho, _ in words[10:]} == {1.2}
+    assert words[-1][0] == "vanish"
 
 
 def test_the_marker_and_the_radius_follow_the_pointer_and_the_keys(twin):
-    page = twin(lag.GradientByLag())
+    page = twin(lag.GradientByLag(lag=20))
 
     def handle(what):
         # The last one is the handle, which lies on top. Each redraw replaces it: ask in one go.

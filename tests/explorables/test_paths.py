@@ -12,6 +12,7 @@ import rnncourse
 from rnncourse import RNN, Model, Readout, bptt
 
 paths = pytest.importorskip("rnncourse.explorables.paths", reason="anywidget is not installed")
+base = pytest.importorskip("rnncourse.explorables.base", reason="anywidget is not installed")
 rng = np.random.default_rng(0)
 WEIGHTS = ["W_hh", "W_xh"]
 SETTINGS = [
@@ -170,35 +171,145 @@ def bptt_gradient(shown, steps):
     )
 
 
+FORMULA = "[aria-label='The product, in numbers']"
+CHECK = "[aria-label='The sum and its check']"
+PICTURES = ".rnnx > .panels svg[role=img]"
+
+
 def test_the_calculation_in_the_page_is_that_of_the_path(twin):
     shown = paths.Paths(error="E", path=3, x2=1.2, w11=-0.8)
     page = twin(shown)
     settle(page)
     path = paths.walks(shown.net, shown.x, "W_hh", (3, 2, 1))[2]
-    factors = [path.error_gradient, *path.jacobians, path.carried, path.carried]
     slope = path.immediate[[0, 1], [0, 1]]
-    expected = np.concatenate([np.ravel(f) for f in (*factors, slope, path.value)])
-    formula = page.inner_text("[aria-label='The product, in numbers']")
-    assert numbers(formula) == pytest.approx(expected, abs=0.5001e-4)
+    factors = [path.error_gradient, *path.jacobians, path.carried, slope, path.value]
+    expected = np.concatenate([np.ravel(factor) for factor in factors])
+    assert numbers(page.inner_text(FORMULA)) == pytest.approx(expected, abs=0.5001e-4)
     # Three of six paths are the gradient of the last error, not of the sum.
-    result = page.inner_text("[aria-label='The sum and its check']")
+    result = page.inner_text(CHECK)
     last = bptt_gradient(shown, (3,))
     assert "≠" in result
     every = bptt_gradient(shown, (3, 2, 1))
     assert numbers(result) == pytest.approx([*last.ravel(), *every.ravel()], abs=0.5001e-4)
 
 
+def texts(page, picture):
+    """What stands in a picture, from the first text to the last."""
+    found = page.locator(PICTURES).nth(picture).locator("text")
+    return [text.replace("−", "-") for text in found.evaluate_all("t => t.map(t => t.textContent)")]
+
+
+def test_a_path_is_shown_as_factors_with_their_shapes(twin):
+    for weight, columns in (("W_hh", 2), ("W_xh", 1)):
+        page = twin(paths.Paths(weight=weight), more=False)
+        settle(page)
+        shown = texts(page, 1)
+        # ∂E/∂h · J · J · ∂⁺h/∂W = term, in the order of the walk
+        symbols = [
+            "∂En+2",
+            "∂hn+2",
+            "Jn+2",
+            "Jn+1",
+            "∂+hn",
+            f"∂{weight.replace('_', '')}",
+            "=",
+            "term",
+        ]
+        assert [text for text in shown if text in symbols] == symbols
+        shapes = ["1×2", "2×2", "2×2", f"2×(2×{columns})", f"2×{columns}"]
+        assert [text for text in shown if "×" in text] == shapes
+        # The only numbers are the zeros of the immediate derivative, those with i ≠ p.
+        assert [text for text in shown if re.fullmatch(r"-?[\d.]+", text)] == ["0"] * 2 * columns
+        assert base.words()["paths"]["slice"] in shown
+        cells = page.locator(PICTURES).nth(1).locator("rect")
+        assert cells.count() == 2 + 4 + 4 + 4 * columns + 2 * columns
+        assert page.locator(FORMULA).is_visible() is False
+
+
+@pytest.mark.parametrize("width", [390, 780])
+def test_the_terms_are_added_and_the_finite_differences_come_last(twin, width):
+    page = twin(paths.Paths(path=1), width=width, more=False)
+    page.get_by_role("button", name="To Wxh").click()
+    settle(page)
+    walks = paths.walks(paths.NET, paths.Paths().x, "W_xh", (3,))
+    digits = 2 if width < 400 else 3
+    total = np.zeros((2, 1))
+    for index, path in enumerate(walks):
+        total += path.value
+        shown = [float(t) for t in texts(page, 2) if re.fullmatch(r"-?\d\.\d+", t)]
+        expected = np.column_stack([path.value.ravel(), total.ravel()]).ravel()
+        assert shown == pytest.approx(expected, abs=0.5001 * 10**-digits)
+        assert f"{index + 1} of 3 paths added" in texts(page, 2)
+        # One bar for each term and each entry; where one ends, the next begins.
+        bars = page.locator(PICTURES).nth(2).locator("rect")
+        assert bars.count() == 2 * (index + 1)
+        marks = page.locator(PICTURES).nth(2).locator("line.thick")
+        done = index == len(walks) - 1
+        assert marks.count() == (2 if done else 0)
+        said = page.inner_text(".summary")
+        assert ("finite differences" in said) == done
+        assert any("finite differences" in t for t in texts(page, 2)) == done
+        if not done:
+            page.get_by_role("button", name="one step on").click()
+            settle(page)
+    ends = bars.evaluate_all(
+        "all => all.map((r) => ['x', 'width'].map((name) => +r.getAttribute(name)))"
+    )
+    places = marks.evaluate_all("all => all.map((l) => +l.getAttribute('x1'))")
+    # The last terms are negative: the marks stand at the left ends of their bars.
+    assert places == pytest.approx([ends[2][0], ends[5][0]], abs=0.2)
+
+
+def test_play_goes_through_the_paths_and_through_the_recursion(twin):
+    page = twin(paths.Paths(), more=False)
+    page.clock.install()
+
+    def state():
+        return page.evaluate("document.querySelector('.rnnx').explorable.state")
+
+    play = page.get_by_role("button", name="Play", exact=True)
+    for error, count in (("E3", 3), ("E", 6), ("E1", 1), ("E2", 2)):
+        page.evaluate(
+            f"document.querySelector('.rnnx').explorable.set({{ error: '{error}', path: 6 }})"
+        )
+        play.click()
+        seen = [state()["path"]]
+        for _ in range(count - 1):
+            page.clock.run_for(1450)
+            seen.append(state()["path"])
+        assert seen == list(range(1, count + 1))
+        page.clock.run_for(3000)
+        assert state()["path"] == count
+        assert play.inner_text() == "Play"
+    page.get_by_role("button", name="Recursion").click()
+    assert (state()["way"], state()["error"], state()["step"]) == ("recursion", "E", 1)
+    play.click()
+    page.clock.run_for(12 * 1450)
+    assert state()["step"] == 12
+    assert "finite differences" in page.inner_text(".summary")
+
+
+@pytest.mark.parametrize(("width", "most", "whole"), [(390, 660, 850), (768, 520, 640)])
+def test_picture_and_primary_controls_fit_a_screen(twin, width, most, whole):
+    page = twin(paths.Paths(), width=width, more=False)
+    page.evaluate("document.body.style.margin = '0 16px'")
+    settle(page)
+    root = page.locator(".rnnx").bounding_box()
+    controls = page.locator(".rnnx > .controls").bounding_box()
+    assert controls["y"] + controls["height"] - root["y"] <= most
+    assert root["height"] <= whole
+
+
 def test_stepping_through_the_recursion_ends_at_the_gradient(twin):
     shown = paths.Paths(way="recursion", error="E")
     page = twin(shown)
-    result = page.locator("[aria-label='The sum and its check']")
+    result = page.locator(CHECK)
     settle(page)
     # No term is complete yet.
     assert "≠" in result.inner_text()
     assert numbers(result.inner_text())[:4] == [0, 0, 0, 0]
-    forward = page.get_by_role("button", name="one step on")
     for _ in range(11):
-        forward.locator("visible=true").click()
+        page.get_by_role("button", name="one step on").click()
     settle(page)
     _, grads = bptt.bptt(shown.net, shown.x, paths.TARGETS, paths.H0)
     assert "✓" in result.inner_text()
@@ -208,20 +319,32 @@ def test_stepping_through_the_recursion_ends_at_the_gradient(twin):
     assert ", ".join(f"{v:.3f}" for v in total).replace("-", "−") in said
 
 
+def test_the_moves_of_the_recursion_add_before_they_cross(twin):
+    shown = paths.Paths(way="recursion", error="E", step=6)
+    page = twin(shown)
+    settle(page)
+    step = paths.sweep(shown.net, shown.x, "W_hh", (3, 2, 1))[1]
+    expected = [*step.delta_h, *step.own, *step.later]
+    assert numbers(page.inner_text(FORMULA)) == pytest.approx(expected, abs=0.5001e-4)
+    assert [text for text in texts(page, 1) if text in "=+"] == ["=", "+"]
+    page.get_by_role("button", name="one step back").click()
+    settle(page)
+    expected = [*step.delta_y, *(step.delta_y + paths.TARGETS[1]), *paths.TARGETS[1]]
+    assert numbers(page.inner_text(FORMULA)) == pytest.approx(expected, abs=0.5001e-4)
+
+
 def test_the_counts_are_those_of_the_equation(twin):
     page = twin(paths.Paths(error="E", path=6))
     settle(page)
     walks = paths.walks(paths.NET, paths.Paths().x, "W_hh", (3, 2, 1))
     count = sum(len(path.jacobians) for path in walks)
     assert count == 3 * (3**2 - 1) // 6  # eq-path-cost
-    said = page.inner_text(".summary")
-    assert f"the paths need {100 * (100**2 - 1) // 6:,} products, the recursion 100." in said
-    counts = page.inner_text("[aria-label='The sum and its check']")
-    assert f"path by path {'●' * count} {count}" in counts
-    assert "recursion ○○○ 3" in counts
+    said = page.inner_text(".more")
+    assert f"{count} path by path, 3 in the recursion" in said
+    assert f"{100 * (100**2 - 1) // 6:,} path by path, 100 in the recursion" in said
 
 
-def test_a_click_on_the_graph_picks_the_path_and_the_buttons_do_too(twin):
+def test_a_click_on_the_graph_picks_the_path_and_the_controls_do_too(twin):
     page = twin(paths.Paths())
 
     def state():
@@ -233,13 +356,19 @@ def test_a_click_on_the_graph_picks_the_path_and_the_buttons_do_too(twin):
     assert (state()["error"], state()["path"]) == ("E2", 1)
     settle(page)
     assert page.locator("[data-click=W3]").count() == 0  # a later copy does not reach E_2
+    slider = page.get_by_role("slider", name="path")
+    assert slider.get_attribute("max") == "2"
     page.get_by_role("radio", name="sum E").check()
-    page.get_by_role("button", name="5:").press("Enter")
+    settle(page)
+    assert slider.get_attribute("max") == "6"
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
     assert state()["path"] == 5
     settle(page)
     page.locator("[data-click=W3]").click()
     assert state()["path"] == 1
-    page.get_by_role("button", name="one step on").locator("visible=true").press("Enter")
+    page.get_by_role("button", name="one step on").press("Enter")
     assert state()["path"] == 2
 
 
@@ -247,3 +376,6 @@ def test_a_path_beyond_the_last_stands_for_the_last(twin):
     page = twin(paths.Paths(error="E2", path=6))
     settle(page)
     assert "Path 2 of 2" in page.inner_text(".summary")
+    page.get_by_role("button", name="one step back").click()
+    settle(page)
+    assert "Path 1 of 2" in page.inner_text(".summary")

@@ -13,6 +13,29 @@ CASES = [(name, T) for name in unroll.ARRANGEMENTS for T in range(1, unroll.LONG
 ROUNDED = [(0.7616, 0.3799), (0.2249, 0.4073), (-0.7820, -0.2038)]  # h_1, h_2, h_3 by hand
 
 
+COLORS = {"W_xh": "input", "W_hh": "hidden", "W_hy": "output"}
+# Texts that meet, that leave the figure, or that are too small to read, at every length.
+MEETING = """(weights) => {
+  const { set, redraw } = document.querySelector(".rnnx").explorable;
+  const faults = () => {
+    const box = document.querySelector(".rnnx").getBoundingClientRect();
+    const texts = [...document.querySelectorAll(".rnnx text")]
+      .filter((x) => x.textContent)
+      .map((x) => [x.textContent, x.getBoundingClientRect(), getComputedStyle(x).fontSize]);
+    return texts.flatMap(([one, a, size], i) => [
+      ...(parseFloat(size) < 11 ? [[one, size]] : []),
+      ...(a.left < box.left || a.right > box.right ? [[one, "leaves"]] : []),
+      ...texts.slice(0, i).filter(([, b]) =>
+        Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+        Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5
+      ).map(([other]) => [one, other])]);
+  };
+  const lengths = Array.from({ length: 12 }, (_, i) => i + 1);
+  const cases = weights.flatMap((weight) => lengths.map((T) => ({ weight, T })));
+  return cases.flatMap((changes) => (set(changes), redraw(), faults().map((f) => [changes, f])));
+}"""
+
+
 def random_weights(H):
     return {
         "W_xh": rng.normal(size=(H, 1)),
@@ -136,7 +159,7 @@ def test_the_page_draws_each_arrow_that_it_counts_and_shows_pythons_numbers(twin
     page = settled(twin(figure))
     steps, inputs, first = unroll.arrange(arrangement, 7)
     outputs = steps - first + 1
-    for weight, kind in (("W_xh", "input"), ("W_hh", "hidden"), ("W_hy", "output")):
+    for weight, kind in COLORS.items():
         page.evaluate("w => document.querySelector('.rnnx').explorable.set({weight: w})", weight)
         settled(page)
         marks = page.locator("svg").nth(0).locator(f"[data-click={weight}]").count()
@@ -155,7 +178,8 @@ def test_the_page_draws_each_arrow_that_it_counts_and_shows_pythons_numbers(twin
 def test_a_lit_recurrent_arrow_is_named_however_narrow_the_columns(twin, T):
     page = settled(twin(unroll.Unroll(T=T)))
     names = page.locator("svg").nth(0).locator("text.hidden").all_text_contents()
-    assert names.count("Whh") >= 2  # at the folded arrow, and at the first of the unrolled ones
+    assert f"Whh × {T}" in names  # at the folded arrow
+    assert "Whh" in names  # at the first of the unrolled ones
 
 
 def test_the_summary_says_what_python_computes(twin):
@@ -189,8 +213,53 @@ def test_a_click_on_an_arrow_lights_its_weight(twin):
     assert "output weights: 3" in page.inner_text(".summary")
 
 
+@pytest.mark.parametrize("width", [304, 374, 752])
+@pytest.mark.parametrize("arrangement", unroll.ARRANGEMENTS)
+def test_texts_neither_meet_nor_leave_at_any_length_and_none_is_small(twin, arrangement, width):
+    page = settled(
+        twin(unroll.Unroll(arrangement=arrangement), width=width, reduced_motion="reduce")
+    )
+    assert page.evaluate(MEETING, list(COLORS)) == []
+
+
+@pytest.mark.parametrize("T", [1, 3, 7, unroll.LONGEST])
+def test_on_a_phone_the_picture_and_what_works_it_fit_at_once(twin, T):
+    page = settled(twin(unroll.Unroll(T=T), width=390, more=False))
+    bottom = page.evaluate(
+        """() => document.querySelector(".rnnx > .controls").getBoundingClientRect().bottom
+        - document.querySelector(".rnnx").getBoundingClientRect().top"""
+    )
+    assert bottom <= 650
+    assert page.locator(".rnnx").bounding_box()["height"] <= 850
+    assert page.locator(".rnnx svg").first.bounding_box()["height"] <= 480
+
+
+def test_what_the_page_asks_is_not_on_show_when_it_opens(twin):
+    page = settled(twin(unroll.Unroll(), more=False))
+    shown_texts = page.locator(".rnnx").text_content()
+    for answer in (f"× {unroll.LONGEST}", "weights: 12", "needs 29"):
+        assert answer not in shown_texts
+    assert page.locator(".rnnx > .panels svg").count() == 1  # the counts and their plot wait
+
+
+def test_play_unrolls_from_the_folded_network_step_by_step(twin):
+    page = settled(twin(unroll.Unroll(fold=True), more=False))
+    state = "() => { const { T, fold } = document.querySelector('.rnnx').explorable.state;"
+    page.get_by_role("button", name="one step on").click()
+    assert page.evaluate(f"{state} return [T, fold]; }}") == [1, False]
+    page.get_by_role("button", name="one step back").click()
+    assert page.evaluate(f"{state} return fold; }}")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function(f"{state} return T > 1 && !fold; }}")
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_function(  # all columns have come out
+        f"""{state} return !fold && T > 1 && T + 1 ===
+        document.querySelectorAll('.rnnx > .panels [data-click=W_hh]').length; }}"""
+    )
+
+
 def test_folded_only_the_cycle_is_drawn(twin):
-    page = settled(twin(unroll.Unroll(fold=True, T=5)))
+    page = settled(twin(unroll.Unroll(fold=True, T=5), more=False))
     assert page.locator("svg").nth(0).locator("[data-click=W_hh]").count() == 1
     assert "weights: 5." in page.inner_text(".summary")
     page.uncheck("input[name=fold]")
