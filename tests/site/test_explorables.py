@@ -208,7 +208,7 @@ def test_tab_reaches_every_control_and_the_focus_shows(figure):
         figure.page.keyboard.press("Tab")
         reached.add(figure.root.evaluate(
             """e => { const at = document.activeElement;
-            const all = [...e.querySelectorAll('button, input')];
+            const all = [...e.querySelectorAll('button, input, select, summary')];
             return e.contains(at) ? all.indexOf(at) : -1; }"""
         ))  # fmt: skip
         if -1 in reached:
@@ -216,7 +216,7 @@ def test_tab_reaches_every_control_and_the_focus_shows(figure):
         style = figure.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert style != "none"
     wanted = figure.root.evaluate(
-        """e => [...e.querySelectorAll('button, input')].map((x, i) => [x, i])
+        """e => [...e.querySelectorAll('button, input, select, summary')].map((x, i) => [x, i])
         .filter(([x]) => x.offsetParent && !x.disabled && !(x.type === 'radio' && !x.checked))
         .map(([, i]) => i)"""
     )
@@ -346,7 +346,9 @@ def test_all_fits_and_can_be_hit_and_print_has_the_pictures(browser, addresses, 
         assert beyond == []
         # A box to tick is hit by its label too.
         small = root.evaluate(
-            """e => [...e.querySelectorAll('button, [type=range], label:not(.slider), [data-drag]')]
+            """e => [...e.querySelectorAll(
+                'button, select, [type=range], label:not(.slider), [data-drag]')]
+              .filter(x => x.checkVisibility())
               .map(x => [x.outerHTML.slice(0, 90), x.getBoundingClientRect()])
               .filter(([, b]) => b.width && Math.min(b.width, b.height) < 23.9)
               .map(([html, b]) => [html, b.width, b.height])"""
