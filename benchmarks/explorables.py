@@ -7,7 +7,7 @@ updates with random values on every slider, after a warm-up, in a page of its ow
 passes from the press of an arrow key on a slider until its effect is painted, in the built page,
 with the processor slowed four times: the slider with the median, and the slowest.
 
-A training step is one of an LSTM with its loss, its gradients, clipping and Adam, at T = 50, B = 32,
+A training step is one of an LSTM with its loss, gradients, clipping and Adam, at T = 50, B = 32,
 D = 8, H = 16 and O = 4: as the playground makes it in the page, and as the package does, by turns.
 """
 

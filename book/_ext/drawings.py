@@ -214,7 +214,7 @@ def training() -> str:
         places = list(
             zip(onto(range(25), 0, 24, 12, 148), onto(losses, 0, math.log(4), 88, 18), strict=True)
         )
-        parts += [through(places, color), dot(*places[-1], color, 4.5, "full")]
+        parts += [through(places, color), dot(*places[-1], color, 4.5)]
     return "".join(parts)
 
 

@@ -3,6 +3,7 @@
 import { adam, backward, CELLS, clip, crossEntropy, forward, room, sgd, shapes, squaredError } from "./nets.js";
 
 const HELD_OUT = 200; // sequences, looked at after every LOOK updates
+const PART = 50; // of them at once
 const LOOK = 20;
 const TEST_SEED = 2 ** 31;
 
@@ -128,6 +129,10 @@ export const solved = (task, score) => (task === "adding" ? score <= 0.01 : scor
 /** The loss of a guesser who knows nothing but how often each answer is right. */
 export const guess = (task) => (task === "adding" ? 1 / 12 : Math.log(TASKS[task].O));
 
+/** Of what a batch holds, an entry for each of B sequences again and again, that of `count` sequences. */
+export const some = (entries, B, from, count) =>
+  Float64Array.from({ length: (entries.length / B) * count }, (_, i) => entries[Math.floor(i / count) * B + from + (i % count)]);
+
 /** A run with these settings: `update()` makes one update and returns { E, norm, score }. */
 export function run(settings) {
   const { task, layer, lag, units: H, rule, learning_rate, max_norm, batch_size } = settings;
@@ -143,10 +148,15 @@ export function run(settings) {
 
   /** On the held-out sequences the part of right answers, or for real targets the mean squared error. */
   function score() {
-    test ??= room(layer, { ...sizes, B: HELD_OUT });
-    forward(P, test, held.x);
-    const [E, right] = loss(test, held);
-    return held.labels ? right / held.counts.reduce((a, b) => a + b) : 2 * E;
+    test ??= room(layer, { ...sizes, B: PART });
+    let sum = 0;
+    for (let from = 0; from < HELD_OUT; from += PART) {
+      const part = (entries) => entries && some(entries, HELD_OUT, from, PART);
+      forward(P, test, part(held.x));
+      const [E, right] = loss(test, { labels: part(held.labels), targets: part(held.targets), counts: part(held.counts) });
+      sum += held.labels ? right : 2 * E * PART;
+    }
+    return sum / (held.labels ? held.counts.reduce((a, b) => a + b) : HELD_OUT);
   }
   function update() {
     m ??= room(layer, { ...sizes, B: batch_size });

@@ -89,7 +89,7 @@ function view(ui) {
       if (update.score === update.score) score = update.score;
     }
     ({ error, finished } = news);
-    if (training && !news.going) training = false;
+    if (news.ended) training = false;
     ui.set({});
   }
   function tell(message) {

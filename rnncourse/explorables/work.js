@@ -1,7 +1,7 @@
 // The playground's work, away from the page: runs that are trained in slices, and what there is to see of them.
 
 import { CELLS, forward, room } from "./nets.js";
-import { run, solved } from "./play.js";
+import { run, solved, some } from "./play.js";
 
 const PICTURE = 34; // ms from one picture to the next, at least
 const QUICK = 2.5e6; // products in a pass that takes a page no time worth speaking of
@@ -32,7 +32,7 @@ function look(it, layer) {
   const { T, D, H, O } = it.sizes;
   const B = it.held.counts.length / T;
   const one = room(layer, { ...it.sizes, B: 1 });
-  const x = Float64Array.from({ length: T * D }, (_, i) => it.held.x[i * B]);
+  const x = some(it.held.x, B, 0, 1);
   forward(it.P, one, x);
   const rows = (a, n) => Array.from({ length: T }, (_, t) => Array.from(a.subarray(t * n, (t + 1) * n)));
   const gate = (block) => Float64Array.from({ length: T * H }, (_, i) => one.pre[(Math.floor(i / H) * 4 + block) * H + (i % H)]);
@@ -61,25 +61,26 @@ export function first(settings) {
 export function serve(post, ms) {
   let it, settings, number, going, waiting, count, updates, shown, finished;
 
-  function show(error) {
-    post({ number, count, updates, error, going, finished, ...look(it, settings.layer), reach: it.reach() });
+  function show(ended, error) {
+    post({ number, count, updates, ended, error, finished, ...look(it, settings.layer), reach: it.reach() });
     [updates, shown] = [[], performance.now()];
   }
   function slice(most) {
     const end = performance.now() + ms;
-    let error;
+    let [ended, error] = [false, ""];
     try {
       for (let k = 0; k < most && (!k || performance.now() < end); k++) {
         updates.push(it.update());
         count++;
         if (finished || !solved(settings.task, updates.at(-1).score)) continue;
-        [finished, going] = [count, false];
+        [finished, ended] = [count, true];
         break;
       }
     } catch (reason) {
-      [error, going] = [reason.message, false];
+      [error, ended] = [reason.message, true];
     }
-    if (!going || performance.now() - shown >= PICTURE) show(error);
+    if (ended) going = false;
+    if (!going || performance.now() - shown >= PICTURE) show(ended, error);
   }
   function loop() {
     waiting = undefined;

