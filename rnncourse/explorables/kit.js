@@ -19,31 +19,10 @@ function renew(here, node) {
   after.forEach((child, i) => (before[i] ? renew(before[i], child) : here.append(child)));
   before.slice(after.length).forEach((child) => child.remove());
 }
-/** A copy of `element` that holds `inner`. */
-const filled = (element, inner) => Object.assign(element.cloneNode(), { innerHTML: inner });
 /** Write `inner` into an element. */
 export function put(element, inner) {
-  if (element.kept !== inner) renew(element, filled(element, inner));
+  if (element.kept !== inner) renew(element, Object.assign(element.cloneNode(), { innerHTML: inner }));
   element.kept = inner;
-}
-/** The elements of an SVG text, each with what is in it. */
-function elements(inner) {
-  const found = [];
-  let [depth, from] = [0, 0];
-  for (const { 0: mark, index } of inner.matchAll(/<[^>]*>/g)) {
-    depth += mark[1] === "/" ? -1 : 1;
-    if (!depth) found.push(inner.slice(from, (from = index + mark.length)));
-  }
-  return found;
-}
-/** Write `inner` into a drawing; only elements that are new are parsed. */
-function draw(svg, inner) {
-  const [before, after] = [svg.kept ?? [], elements(inner)];
-  svg.kept = after;
-  if (before.length !== after.length) return renew(svg, filled(svg, inner));
-  const places = after.flatMap((part, i) => (part === before[i] ? [] : [i]));
-  const [old, fresh] = [[...svg.childNodes], [...filled(svg, places.map((i) => after[i]).join("")).childNodes]];
-  places.forEach((i, k) => renew(old[i], fresh[k]));
 }
 /** The level of a heading in `el`: one below the heading before it. */
 function level(el) {
@@ -192,25 +171,24 @@ export function mount({ model, el }, view) {
       const box = buttons(parent, words.presets);
       for (const key in list) button(box, t(`preset.${key}`), () => (halt(), set(list[key])));
     },
-    /** A button one step back (`by` is −1) or on. */
-    stepper: (parent, by, act) => button(parent, by < 0 ? words.back : words.forward, act, by < 0 ? words["back.name"] : words["forward.name"]),
     /** Buttons back, play, forward for the whole number `key`, or for another one in `range`, as with a slider.
-     *  With reduced motion, play jumps to the end. */
+     *  With reduced motion, play jumps to the end, and from there to the beginning. */
     player(key, { every = 600, parent = ui.controls, range: { low, high } = traits[key], read = () => state[key],
       write = (value) => set({ [key]: value }) } = {}) {
       const box = buttons(parent, t(key));
       const stop = () => (halt(), schedule());
       const go = (by) => write(clamp(read() + by, low, high));
-      ui.stepper(box, -1, () => (stop(), go(-1)));
+      button(box, words.back, () => (stop(), go(-1)), words["back.name"]);
       const play = button(box, words.play, () => {
         if (timer) return stop();
-        if (matchMedia("(prefers-reduced-motion: reduce)").matches) return write(high);
-        if (read() === high) write(low);
+        const end = read() === high;
+        if (matchMedia("(prefers-reduced-motion: reduce)").matches) return write(end ? low : high);
+        if (end) write(low);
         timer = setInterval(() => (read() < high ? go(1) : stop()), every);
         schedule();
       });
       play.className = "play";
-      ui.stepper(box, 1, () => (stop(), go(1)));
+      button(box, words.forward, () => (stop(), go(1)), words["forward.name"]);
       ui.each(() => put(play, timer ? words.pause : words.play));
     },
     /** A drawing: `picture(width, height)` returns SVG; `height(width)` and `min` width are in pixels.
@@ -226,7 +204,7 @@ export function mount({ model, el }, view) {
         const [width, high] = [svg.drawn, height(svg.drawn)];
         const box = `0 0 ${width} ${high}`; // a printed page is narrower
         if (svg.getAttribute("viewBox") !== box) svg.setAttribute("viewBox", box), (svg.style.height = `${high}px`);
-        draw(svg, picture(width, high));
+        put(svg, picture(width, high));
       };
       const marked = (event, kind) => event.target.closest(`[data-${kind}]`)?.dataset[kind];
       const follow = (event, begin) => {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
-from browsers import PATIENCE, follow, nudge, settle
+from browsers import PATIENCE, follow, nudge, open_more, settle
 from stills import CLASSES, still
 from traitlets import TraitError
 
@@ -389,6 +389,7 @@ def test_a_narrower_page_in_print_cuts_nothing(browser, tmp_path):
 
 def test_only_the_main_button_drags(browser, tmp_path):
     page = page_with(browser, tmp_path, OneUnit())
+    open_more(page)
     box = page.locator("[data-drag=w]").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     for button, moves in (("right", False), ("left", True)):
@@ -407,6 +408,7 @@ def test_reset_stops_what_plays(browser, tmp_path):
     page.clock.run_for(500)
     assert page.evaluate(STATE)["steps"] > 0
     page.get_by_role("button", name="Reset").click()
+    open_more(page)
     page.locator("input[name=steps]").focus()
     page.keyboard.press("Home")
     page.clock.run_for(2000)
