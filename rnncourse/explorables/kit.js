@@ -127,7 +127,7 @@ export function mount({ model, el }, view) {
     /** What it shows, in words; each explorable brings its own. */
     summary: () => "",
     /** Whether it changes by itself, what else a reset does, and what ends with the figure. */
-    busy: () => false, reset() {}, leave() {},
+    busy() {}, reset() {}, leave() {},
     /** A slider for the number `key`, or for another one in `range`, with its `read()` and `write(value)`.
      *  `shown(value)` is the text beside it, and `spoken(text)` what is said in its place. */
     slider(key, { parent = ui.controls, range = traits[key], label = () => t(key), read = () => state[key],
@@ -156,10 +156,10 @@ export function mount({ model, el }, view) {
     /** A list to choose from for the choice `key`, for more than a few options. */
     select(key, { parent = ui.controls } = {}) {
       const { options } = traits[key];
-      const list = options.map((value) => tag("option", {}, html(t(`${key}.${value}`)))).join("");
-      const select = make(parent, "label", {}, tag("span", {}, html(t(key))) + " " + tag("select", { name: key }, list)).lastChild;
-      select.onchange = () => set({ [key]: options[select.selectedIndex] });
-      ui.each(() => (select.selectedIndex = options.indexOf(state[key])));
+      const list = options.map((one) => tag("option", {}, html(t(`${key}.${one}`))));
+      const box = make(parent, "label", {}, html(t(key)) + " " + tag("select", { name: key }, list.join(""))).lastChild;
+      box.onchange = () => set({ [key]: options[box.selectedIndex] });
+      ui.each(() => (box.selectedIndex = options.indexOf(state[key])));
     },
     /** A checkbox for the truth value `key`. */
     toggle(key, { parent = ui.controls } = {}) {

@@ -82,12 +82,10 @@ function view(ui) {
   function hear(news) {
     if (news.number !== number) return; // of an earlier run
     now = news;
-    for (const update of news.updates) {
-      losses.add(update.E);
-      norms.add(Math.log10(update.norm));
-      last = update;
-      if (update.score === update.score) score = update.score;
-    }
+    news.E.forEach(losses.add);
+    for (const norm of news.norm) norms.add(Math.log10(norm));
+    last = news.E.at(-1) ?? last;
+    if (!Number.isNaN(news.score)) score = news.score;
     ({ error, finished } = news);
     if (news.ended) training = false;
     ui.set({});
@@ -115,7 +113,7 @@ function view(ui) {
     if (losses?.at().length > 1) earlier = [...earlier.slice(1 - KEPT), { at: losses.at(), was: JSON.parse(known) }];
     if (training) work.send({ go: false });
     number++;
-    [started, training, score, last, error, finished, losses, norms] = [false, false, NaN, undefined, "", 0, curve(), curve()];
+    [started, training, score, last, error, finished, losses, norms] = [false, false, NaN, NaN, "", 0, curve(), curve()];
     now = first(s);
   }
   ui.each(() => {
@@ -248,12 +246,12 @@ function view(ui) {
   for (const key of ["forget_bias", "batch_size", "seed"]) ui.slider(key, { parent });
 
   ui.summary = () => {
-    const values = { task: t(`task.${s.task}`), layer: t(`layer.${s.layer}`), lag: s.lag, k: now.count, E: fmt(last?.E ?? NaN, 3), guess: fmt(data.guess[s.task], 3) };
+    const values = { task: t(`task.${s.task}`), layer: t(`layer.${s.layer}`), lag: s.lag, k: now.count, E: fmt(last, 3), guess: fmt(data.guess[s.task], 3) };
     const ratio = now.reach[0] / now.reach.at(-1);
     const held = score === score ? (s.task === "adding" ? t("mean", { score: fmt(score, 3) }) : t("right", { score: fmt(100 * score, 0) })) : "";
     const clip = s.max_norm ? t("try.norm", { norm: s.max_norm }) : t("try.clip");
     const end = error ? t("diverged", { k: now.count + 1, what: t(`what.${error}`), rate: s.learning_rate, clip }) : finished ? t("solved", { k: finished }) : "";
-    return t(last ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio ? t("ratio", { ratio: fmt(ratio, 3) }) : ""));
+    return t(now.count ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio ? t("ratio", { ratio: fmt(ratio, 3) }) : ""));
   };
 }
 

@@ -53,26 +53,30 @@ export function first(settings) {
   const { T, H } = it.sizes;
   const quick = T * CELLS[settings.layer].blocks * H * H * settings.batch_size <= QUICK;
   if (quick) it.update();
-  return { count: 0, updates: [], ...seen, reach: it.reach() };
+  return { count: 0, ...seen, reach: it.reach() };
 }
 
 /** Answer messages { number, settings } for a new run, { go: true | false } and { step: true } by calling `post` with
  *  what is new. After each slice of `ms` milliseconds of work, other things have their turn. */
 export function serve(post, ms) {
-  let it, settings, number, going, waiting, count, updates, shown, finished;
+  let it, settings, number, going, waiting, count, E, norm, score, shown, finished;
 
   function show(ended, error) {
-    post({ number, count, updates, ended, error, finished, ...look(it, settings.layer), reach: it.reach() });
-    [updates, shown] = [[], performance.now()];
+    post({ number, count, E, norm, score, ended, error, finished, ...look(it, settings.layer), reach: it.reach() });
+    [E, norm, score, shown] = [[], [], NaN, performance.now()];
   }
   function slice(most) {
     const end = performance.now() + ms;
     let [ended, error] = [false, ""];
     try {
       for (let k = 0; k < most && (!k || performance.now() < end); k++) {
-        updates.push(it.update());
+        const update = it.update();
+        E.push(update.E);
+        norm.push(update.norm);
         count++;
-        if (finished || !solved(settings.task, updates.at(-1).score)) continue;
+        if (Number.isNaN(update.score)) continue;
+        score = update.score;
+        if (finished || !solved(settings.task, score)) continue;
         [finished, ended] = [count, true];
         break;
       }
@@ -91,14 +95,14 @@ export function serve(post, ms) {
   return (message) => {
     if (message.settings) {
       ({ settings, number } = message);
-      [going, count, updates, shown, finished] = [false, 0, [], 0, 0];
+      [going, count, E, norm, score, shown, finished] = [false, 0, [], [], NaN, 0, 0];
       it = run(settings);
     }
     if (message.step && !going) slice(1);
     if ("go" in message) {
       going = message.go;
       if (going) waiting ??= setTimeout(loop);
-      else if (updates.length) show();
+      else if (E.length) show();
     }
   };
 }
