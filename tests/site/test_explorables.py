@@ -456,3 +456,15 @@ def test_figures_answer_while_the_page_still_arrives_and_keep_their_height(
         settle(page)
         assert page.evaluate(sizes) == before
         page.close()
+
+
+def test_a_story_opens_the_playground_with_its_settings(browser, addresses):
+    with Figure(browser, addresses["file"], "playground", more=False) as figure:
+        for words, wanted in (("a forget bias of 4", "lstm"), ("a lag of 5", "rnn")):
+            figure.page.get_by_role("link", name=f"Set the figure to {words}").click()
+            figure.page.wait_for_function("scrollY < 600")
+            figure.settle()
+            assert figure.state["layer"] == wanted
+        assert figure.state["lag"] == 5
+        figure.root.get_by_role("button", name="Train", exact=True).click()
+        figure.root.locator("svg text", has_text="solved at update").wait_for()
