@@ -6,17 +6,23 @@ An update is what one change of a slider costs in script: numbers, drawing and t
 updates with random values on every slider, after a warm-up, in a page of its own. A step is what
 passes from the press of an arrow key on a slider until its effect is painted, in the built page,
 with the processor slowed four times: the slider with the median, and the slowest.
+
+A training step is one of an LSTM with its loss, gradients, clipping and Adam, at T = 50, B = 32,
+D = 8, H = 16 and O = 4: as the playground makes it in the page, and as the package does, by turns.
 """
 
 import sys
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from pages import SITE, pages
 from playwright.sync_api import sync_playwright
 
-from rnncourse.explorables.base import kit_script, module, source, words
+from rnncourse import LSTM, Adam, Model, Readout, clip_by_global_norm
+from rnncourse.explorables.base import FOLDER, kit_script, module, source, words
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests" / "explorables"))
@@ -45,6 +51,49 @@ UPDATE = """() => {
   }
   return times.slice(30).sort((a, b) => a - b);
 }"""
+
+
+STEP = """async () => {
+  const nets = await import("./nets.js");
+  const sizes = { T: 50, B: 32, D: 8, H: 16, O: 4 };
+  const random = (n) => Float64Array.from({ length: n }, () => Math.random() - 0.5);
+  const P = Object.fromEntries(Object.entries(nets.shapes("lstm", 8, 16, 4))
+    .map(([name, shape]) => [name, random(shape.reduce((a, b) => a * b))]));
+  const grads = Object.fromEntries(Object.entries(P).map(([name, W]) => [name, W.slice()]));
+  const [m, x, memory] = [nets.room("lstm", sizes), random(50 * 8 * 32), {}];
+  const labels = Array.from({ length: 50 * 32 }, () => Math.floor(4 * Math.random()));
+  const counts = new Float64Array(50 * 32).fill(1);
+  globalThis.trainingStep = () => {
+    const start = performance.now();
+    nets.forward(P, m, x);
+    nets.crossEntropy(m, labels, counts);
+    nets.backward(P, m, x, grads);
+    nets.clip(grads, 1);
+    nets.adam(P, grads, 0.001, memory);
+    return performance.now() - start;
+  };
+}"""
+
+
+def training_steps(browser, address: str, rounds: int = 120) -> tuple[float, float]:
+    """Return how long a training step takes in the page and in the package, in ms: the medians."""
+    page = browser.new_page()
+    page.goto(f"{address}words.json")
+    page.evaluate(STEP)
+    rng = np.random.default_rng(0)
+    model = Model(LSTM(8, 16, rng=rng), Readout(16, 4, rng=rng))
+    x, labels = rng.normal(size=(50, 32, 8)), rng.integers(4, size=(50, 32))
+    rule = Adam(0.001)
+    there, here = [], []
+    for _ in range(rounds):
+        there.append(page.evaluate("trainingStep()"))
+        start = time.perf_counter()
+        found = model.loss_and_gradients(x, labels)
+        clip_by_global_norm(found.grads, 1.0)
+        rule.step(model.params, found.grads)
+        here.append(1e3 * (time.perf_counter() - start))
+    page.close()
+    return float(np.median(there[20:])), float(np.median(here[20:]))
 
 
 @cache
@@ -111,6 +160,10 @@ def main() -> int:
             for cls in CLASSES:
                 times = steps(browser, address, cls.name)
                 print(f"{cls.name:<12} {times[len(times) // 2]:>6.0f}  {times[-1]:>6.0f}")
+        with serving(FOLDER) as address:
+            there, here = training_steps(browser, address)
+        print(f"\nA training step of an LSTM: {there:.1f} ms in the page, ", end="")
+        print(f"{here:.1f} ms in the package, {there / here:.1f} times")
         browser.close()
     return 0
 

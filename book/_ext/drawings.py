@@ -8,13 +8,16 @@ A page asks for one by name, and it becomes an inline SVG in the page's colors:
 It says nothing that the words beside it do not say, so it is hidden from screen readers.
 """
 
+import math
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
+from rnncourse.experiments import playground
 from rnncourse.explorables import activations, carousel, cliff, lag
 
 WIDTH, HEIGHT = 160, 96
@@ -199,6 +202,22 @@ def activity() -> str:
     return "".join(parts)
 
 
+def training() -> str:
+    """The loss of two training runs by update: one finds the way down, one stalls."""
+    parts = [path("M10 18H150", "quiet", "line dash"), path("M10 8V88H150", "quiet")]
+    for given, color in (
+        ({"lag": 60}, "of-hidden"),
+        ({"lag": 60, "init": "orthogonal"}, "of-error"),
+    ):
+        runs = playground.train(playground.Settings(**given))
+        losses = np.array([update.E for update, _ in islice(runs, 100)]).reshape(-1, 4).mean(axis=1)
+        places = list(
+            zip(onto(range(25), 0, 24, 12, 148), onto(losses, 0, math.log(4), 88, 18), strict=True)
+        )
+        parts += [through(places, color), dot(*places[-1], color, 4.5)]
+    return "".join(parts)
+
+
 DRAWINGS: dict[str, Callable[[], str]] = {
     "unroll": unroll,
     "unit": one_unit,
@@ -208,6 +227,7 @@ DRAWINGS: dict[str, Callable[[], str]] = {
     "gates": gates,
     "carousel": carousel_curves,
     "activations": activity,
+    "playground": training,
 }
 
 

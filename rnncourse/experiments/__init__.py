@@ -2,9 +2,10 @@
 
 `sweep` runs an experiment, one of these or one of your own, over a grid of settings and seeds, and
 `results` is the file that it writes. The other modules are experiments of the book: `sunspots`,
-`starts`, `forget_bias`, `marked_numbers` and `character_seeds`. Each has `EXPERIMENT`, `run` for
-one run, `saved` for the results that travel with the package, and `table`. `temporal_order` is the
-training that two of them share, and `characters` the network that the last of them searched for.
+`starts`, `forget_bias`, `marked_numbers`, `character_seeds` and `playground`. Each has
+`EXPERIMENT`, `run` for one run, `saved` for the results that travel with the package, and `table`.
+`temporal_order` is the training that two of them share, and `characters` the network that
+`character_seeds` searched for.
 `__main__` is the command line: ``python -m rnncourse.experiments`` lists them.
 """
 

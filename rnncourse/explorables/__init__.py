@@ -10,6 +10,7 @@ from .cliff import Cliff
 from .gates import Gates
 from .lag import GradientByLag
 from .paths import Paths
+from .playground import Playground
 from .unit import OneUnit
 from .unroll import Unroll
 
@@ -22,5 +23,6 @@ __all__ = [
     "GradientByLag",
     "OneUnit",
     "Paths",
+    "Playground",
     "Unroll",
 ]

@@ -99,7 +99,7 @@ class _Index(Number):
 class _Part(Choice):
     """A part of the state that the figure's network has."""
 
-    def validate(self, obj: Any, value: Any) -> str | int:
+    def validate(self, obj: Any, value: Any) -> str | float:
         """Return `value`; raise ``TraitError`` unless it is allowed."""
         own = Choice("h", obj.parts)
         own.name = self.name

@@ -101,14 +101,16 @@ class Numbers(_Value):
 class Choice(_Value):
     """One of `options`."""
 
-    def __init__(self, default: str | int, options: Sequence[str | int]) -> None:
+    def __init__(self, default: str | float, options: Sequence[str | float]) -> None:
         super().__init__(default)
         self.options = list(options)
 
-    def validate(self, obj: Any, value: Any) -> str | int:
+    def validate(self, obj: Any, value: Any) -> str | float:
         """Return `value`; raise ``TraitError`` unless it is one of the options."""
         if isinstance(value, np.generic):
             value = value.item()
+        if type(value) is int and isinstance(self.options[0], float):
+            value = float(value)  # a page sends 1.0 as 1
         for option in self.options:
             if type(value) is type(option) and value == option:
                 return option
@@ -199,6 +201,13 @@ def _expression(name: str) -> str:
     names = chain(*(names.split(", ") for names, file in imports if file in kit))
     taken = ", ".join(sorted(set(names)))
     return _function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}", "explorable")
+
+
+@cache
+def work_script() -> str:
+    """Return what the playground's worker runs, as a classic script: it sets `work`."""
+    offered = "{ first, serve, spectralRadius, stretch }"
+    return f"const work = {_function(_code(files('work.js')), offered)};\n"
 
 
 def _in_script(data: object) -> str:

@@ -71,7 +71,7 @@ export function mount({ model, el }, view) {
     frame ||= requestAnimationFrame(redraw);
     written ||= setTimeout(write, 150);
     clearTimeout(speak);
-    if (!timer) speak = setTimeout(() => say(summary.textContent), 1000); // nothing while it plays
+    if (!timer && !ui.busy()) speak = setTimeout(() => say(summary.textContent), 1000); // nothing while it plays
   }
   /** In Jupyter, the twin for readers without a kernel is the last one before this widget. */
   function hideTwin() {
@@ -99,6 +99,7 @@ export function mount({ model, el }, view) {
     model.save_changes();
     schedule();
   }
+  const setter = (key) => (value) => set({ [key]: value });
   /** A button; `name` is what a screen reader says for a label that is short or has a sign in it. */
   function button(parent, label, act, name) {
     const b = make(parent, "button", { type: "button", "aria-label": name, title: name }, html(label));
@@ -119,17 +120,19 @@ export function mount({ model, el }, view) {
   const more = make(root, "details", { class: "more" }, tag("summary", {}, words.more));
 
   const ui = {
-    root, state, data, set, t, redraw, button,
+    root, state, data, words, set, t, redraw, button, buttons,
     ...first,
     more: parts(more), // what the first look does not need
     /** Call `update(state)` at each drawing. */
     each: (update) => updates.push(update),
     /** What it shows, in words; each explorable brings its own. */
     summary: () => "",
+    /** Whether it changes by itself, what else a reset does, and what ends with the figure. */
+    busy() {}, reset() {}, leave() {},
     /** A slider for the number `key`, or for another one in `range`, with its `read()` and `write(value)`.
      *  `shown(value)` is the text beside it, and `spoken(text)` what is said in its place. */
     slider(key, { parent = ui.controls, range = traits[key], label = () => t(key), read = () => state[key],
-      write = (value) => set({ [key]: value }), shown, spoken = (text) => text } = {}) {
+      write = setter(key), shown, spoken = (text) => text } = {}) {
       const { low, high, step } = range;
       const digits = (String(step).split(".")[1] ?? "").length;
       const box = make(parent, "label", { class: "slider" }, tag("span", {}));
@@ -151,9 +154,17 @@ export function mount({ model, el }, view) {
         checkable(box, t(`${key}.${value}`), { type: "radio", name: id + key, value: String(value) }, () => set({ [key]: value })));
       ui.each(() => inputs.forEach((input, i) => (input.checked = traits[key].options[i] === state[key])));
     },
+    /** A list to choose from for the choice `key`, for more than a few options. */
+    select(key, { parent = ui.controls } = {}) {
+      const { options } = traits[key];
+      const list = options.map((one) => tag("option", {}, html(t(`${key}.${one}`))));
+      const box = make(parent, "label", {}, html(t(key)) + " " + tag("select", { name: key }, list.join(""))).lastChild;
+      box.onchange = () => setter(key)(options[box.selectedIndex]);
+      ui.each(() => (box.selectedIndex = options.indexOf(state[key])));
+    },
     /** A checkbox for the truth value `key`. */
     toggle(key, { parent = ui.controls } = {}) {
-      const input = checkable(parent, t(key), { type: "checkbox", name: key }, (on) => set({ [key]: on }));
+      const input = checkable(parent, t(key), { type: "checkbox", name: key }, setter(key));
       ui.each(() => (input.checked = state[key]));
     },
     /** Buttons that set several values at once: { name: changes }; its word is that of "preset.name". */
@@ -164,7 +175,7 @@ export function mount({ model, el }, view) {
     /** Buttons back, play, forward for the whole number `key`, or for another one in `range`, as with a slider.
      *  With reduced motion, play jumps to the end, and from there to the beginning. */
     player(key, { every = 600, parent = ui.controls, range: { low, high } = traits[key], read = () => state[key],
-      write = (value) => set({ [key]: value }) } = {}) {
+      write = setter(key) } = {}) {
       const box = buttons(parent, t(key));
       const stop = () => (halt(), schedule());
       const go = (by) => write(clamp(read() + by, low, high));
@@ -211,7 +222,10 @@ export function mount({ model, el }, view) {
       };
       svg.onpointermove = (event) => held !== undefined && event.isPrimary && follow(event, false);
       svg.onpointerup = svg.onpointercancel = (event) => event.isPrimary && (held = undefined);
-      svg.onclick = (event) => click && marked(event, "click") !== undefined && click(marked(event, "click"));
+      svg.onclick = (event) => {
+        const what = marked(event, "click");
+        if (what !== undefined) click(what);
+      };
       widths.push(() => (svg.drawn = svg.getBoundingClientRect().width));
       sizes.observe(svg);
       ui.each(paint);
@@ -230,12 +244,13 @@ export function mount({ model, el }, view) {
     say(words.linked);
     setTimeout(() => (b.textContent = words.link), 1500);
   }, words["link.name"]);
-  button(tools, words.reset, () => (halt(), (summary.style.minHeight = ""), set(Object.fromEntries(keys.map((key) => [key, traits[key].default])))));
+  button(tools, words.reset, () => (halt(), ui.reset(), set(Object.fromEntries(keys.map((key) => [key, traits[key].default]))), settle()));
   model.on("change", schedule);
   root.explorable = ui; // for whoever drives the page from outside
   settle(); // before the first frame
   return () => {
     halt();
+    ui.leave();
     [written, speak, hush].forEach(clearTimeout);
     cancelAnimationFrame(frame);
     sizes.disconnect();

@@ -6,7 +6,7 @@ function parse(trait, given) {
     const inside = /^-?\d*\.?\d+(e-?\d+)?$/.test(s) && s >= trait.low && s <= trait.high;
     return inside && (trait.step % 1 || s % 1 === 0) ? Number(s) : undefined;
   };
-  if (trait.kind === "choice") return trait.options.find((option) => String(option) === given);
+  if (trait.kind === "choice") return trait.options.find((option) => String(option) === given.replaceAll("+", " "));
   if (trait.kind === "truth") return [true, false].find((value) => String(value) === given);
   if (trait.kind === "number") return number(given);
   const list = given.split(",").map(number);

@@ -9,6 +9,7 @@ pytest.importorskip("anywidget", reason="anywidget is not installed")
 from rnncourse.explorables import (
     Activations,
     Carousel,
+    Playground,
     activations,
     carousel,
     cliff,
@@ -48,6 +49,8 @@ CASES = {
     "activations, position": (lambda: back(position=0), "position holds 0, .* from 1 to 188"),
     "activations, unit": (lambda: back(unit=99), "unit holds 99, expected .* from 1 to 12"),
     "activations, part": (lambda: back(part="q"), "part is 'q', expected one of 'c', 'h'"),
+    "playground, lag": (lambda: Playground(lag=201), "lag is 201, expected a whole number from 2"),
+    "playground, rate": (lambda: Playground(learning_rate=0.02), "learning_rate is 0.02, expected"),
     "ragged list": (lambda: Carousel(gates=[[1, 2], [3]]), "gates is .*, expected a list of 40"),
     "matrix": (lambda: Carousel(gates=np.zeros((40, 1))), "gates is .*, expected a list of 40"),
 }

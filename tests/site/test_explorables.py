@@ -24,7 +24,9 @@ PLACES = {
     "gates": "book/4-lstm/cell.html",
     "carousel": "book/4-lstm/forget-bias.html",
     "activations": "book/4-lstm/watched.html",
+    "playground": "book/playground.html",
 }
+STARTS = {"playground": "Train"}  # the button that does so, if it is not Play
 PAGES = sorted(set(PLACES.values()))
 
 
@@ -152,7 +154,8 @@ def test_the_picture_comes_first_and_fits_a_phone_with_what_works_it(browser, ad
         box = controls.bounding_box()
         assert box["y"] > picture["y"] + picture["height"]
         assert box["y"] + box["height"] - top <= 780
-        assert figure.root.get_by_role("button", name="Play", exact=True).is_visible()
+        start = STARTS.get(name, "Play")
+        assert figure.root.get_by_role("button", name=start, exact=True).is_visible()
 
 
 def test_few_words_stand_before_a_figure(name):
@@ -198,14 +201,14 @@ def test_every_control_answers_to_the_keyboard(figure):
 
 def test_tab_reaches_every_control_and_the_focus_shows(figure):
     figure.reset()
-    figure.root.locator("button, input").first.focus()
+    figure.root.locator(":is(button, input, select):visible:enabled").first.focus()
     figure.page.keyboard.press("Shift+Tab")
     reached = set()
     for _ in range(80):
         figure.page.keyboard.press("Tab")
         reached.add(figure.root.evaluate(
             """e => { const at = document.activeElement;
-            const all = [...e.querySelectorAll('button, input, summary')];
+            const all = [...e.querySelectorAll('button, input, select, summary')];
             return e.contains(at) ? all.indexOf(at) : -1; }"""
         ))  # fmt: skip
         if -1 in reached:
@@ -213,7 +216,7 @@ def test_tab_reaches_every_control_and_the_focus_shows(figure):
         style = figure.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert style != "none"
     wanted = figure.root.evaluate(
-        """e => [...e.querySelectorAll('button, input, summary')].map((x, i) => [x, i])
+        """e => [...e.querySelectorAll('button, input, select, summary')].map((x, i) => [x, i])
         .filter(([x]) => x.offsetParent && !x.disabled && !(x.type === 'radio' && !x.checked))
         .map(([, i]) => i)"""
     )
@@ -343,7 +346,9 @@ def test_all_fits_and_can_be_hit_and_print_has_the_pictures(browser, addresses, 
         assert beyond == []
         # A box to tick is hit by its label too.
         small = root.evaluate(
-            """e => [...e.querySelectorAll('button, [type=range], label:not(.slider), [data-drag]')]
+            """e => [...e.querySelectorAll(
+                'button, select, [type=range], label:not(.slider), [data-drag]')]
+              .filter(x => x.checkVisibility())
               .map(x => [x.outerHTML.slice(0, 90), x.getBoundingClientRect()])
               .filter(([, b]) => b.width && Math.min(b.width, b.height) < 23.9)
               .map(([html, b]) => [html, b.width, b.height])"""
@@ -442,3 +447,15 @@ def test_figures_answer_while_the_page_still_arrives_and_keep_their_height(
         settle(page)
         assert page.evaluate(sizes) == before
         page.close()
+
+
+def test_a_story_opens_the_playground_with_its_settings(browser, addresses):
+    with Figure(browser, addresses["file"], "playground", more=False) as figure:
+        for words, wanted in (("a forget bias of 4", "lstm"), ("a lag of 5", "rnn")):
+            figure.page.get_by_role("link", name=f"Set the figure to {words}").click()
+            figure.page.wait_for_function("scrollY < 600")
+            figure.settle()
+            assert figure.state["layer"] == wanted
+        assert figure.state["lag"] == 5
+        figure.root.get_by_role("button", name="Train", exact=True).click()
+        figure.root.locator("svg text", has_text="solved at update").wait_for()

@@ -124,7 +124,8 @@ def dead_links(page: str) -> list[str]:
                 found.append(address)
             elif parts.fragment and target.suffix == ".html":
                 name = target.resolve().relative_to(SITE.resolve()).as_posix()
-                if not has_anchor(parsed(name), unquote(parts.fragment)):
+                anchor = unquote(parts.fragment).partition("?")[0]  # a figure's settings follow
+                if not has_anchor(parsed(name), anchor):
                     found.append(address)
     return found
 

@@ -1,0 +1,259 @@
+import { axes, circle, clamp, fmt, framed, line, path, power, rect, tag, text } from "./draw.js";
+import { mount } from "./kit.js";
+
+const SYMBOLS = { "first symbol": "ABCDxy", "temporal order": "ABxy", echo: "ABCD" };
+const SETTINGS = ["task", "layer", "lag", "units", "rule", "learning_rate", "max_norm", "init", "forget_bias", "batch_size", "seed"];
+const LEAST = -8; // the gradient is drawn down to 10^LEAST
+const KEPT = 3; // earlier runs
+const LEVELS = 6; // shades of a map
+
+/** Someone who works, given the code of `work` as text: a worker, or, where none can be made, this page in slices. */
+function worker(code, hear) {
+  const inPage = () => {
+    const answer = new Function(`${code}return work;`)().serve((news) => setTimeout(() => hear(news)), 8);
+    return { send: answer, end: () => answer({ go: false }) };
+  };
+  try {
+    const source = `${code}const answer = work.serve(postMessage, 25);onmessage = ({ data }) => answer(data);`;
+    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    let one = new Worker(address);
+    const sent = [];
+    one.onmessage = ({ data }) => hear(data);
+    // A page may forbid workers, and tells it only now: what was sent is done here.
+    one.onerror = () => {
+      one = inPage();
+      sent.forEach(one.send);
+    };
+    const send = (message) => {
+      if (one.send) return one.send(message);
+      sent.push(message);
+      one.postMessage(message);
+    };
+    return { send, end: () => (one.end ? one.end() : one.terminate()) };
+  } catch {
+    return inPage();
+  }
+}
+
+/** A curve of any length in at most 400 points, each the mean of as many updates. */
+export function curve() {
+  const points = [];
+  let [each, sum, count] = [1, 0, 0];
+  return {
+    add(value) {
+      sum += value;
+      if (++count < each) return;
+      points.push(sum / count);
+      [sum, count] = [0, 0];
+      if (points.length < 400) return;
+      for (let i = 0; i < 200; i++) points[i] = (points[2 * i] + points[2 * i + 1]) / 2;
+      points.length = 200;
+      each *= 2;
+    },
+    /** The points [update, value]. */
+    at: () => points.map((value, i) => [(i + 1) * each, value]),
+  };
+}
+
+/** The next of 100, 200, 500, 1000, … */
+function round(x) {
+  const ten = 10 ** Math.floor(Math.log10(x));
+  return ten * [1, 2, 5, 10].find((k) => k * ten >= x);
+}
+
+/** Texts { x, y, s, cls } by the ends of curves, none on another and none beyond `bottom`. */
+function named(labels, right, bottom) {
+  const sorted = [...labels].sort((a, b) => a.y - b.y);
+  sorted.forEach((one, i) => (one.y = Math.max(one.y, i ? sorted[i - 1].y + 15 : 0)));
+  const over = Math.max(0, (sorted.at(-1)?.y ?? 0) - bottom);
+  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4px" };
+  return sorted.map(({ x, y, s, cls }) => {
+    const before = x + 9 + 7 * s.length > right;
+    return text(before ? x - 9 : x + 9, y - over, s, cls, before ? "end" : "start", halo);
+  }).join("");
+}
+
+function view(ui) {
+  const { state: s, t, data } = ui;
+  const { first, spectralRadius, stretch } = new Function(`${data.work}return work;`)();
+  let work, started, now, training, score, last, losses, norms, error, finished;
+  let [number, known, earlier] = [0, "", []];
+
+  function hear(news) {
+    if (news.number !== number) return; // of an earlier run
+    now = news;
+    news.E.forEach(losses.add);
+    for (const norm of news.norm) norms.add(Math.log10(norm));
+    last = news.E.at(-1) ?? last;
+    if (!Number.isNaN(news.score)) score = news.score;
+    ({ error, finished } = news);
+    if (news.ended) training = false;
+    ui.set({});
+  }
+  function tell(message) {
+    work ??= worker(data.work, hear);
+    if (!started) work.send({ number, settings: Object.fromEntries(SETTINGS.map((key) => [key, s[key]])) });
+    started = true;
+    work.send(message);
+  }
+  function go(on) {
+    training = on;
+    tell({ go: on });
+    ui.set({});
+  }
+  /** Who does not see it needs no pictures. */
+  const away = () => training && work.send({ go: !document.hidden });
+  document.addEventListener("visibilitychange", away);
+  ui.leave = () => (document.removeEventListener("visibilitychange", away), work?.end());
+  ui.busy = () => training;
+  ui.reset = () => ([known, earlier, losses] = ["", [], curve()]);
+
+  /** A new run with the present settings; the one before is kept to compare. */
+  function begin() {
+    if (losses?.at().length > 1) earlier = [...earlier.slice(1 - KEPT), { at: losses.at(), was: JSON.parse(known) }];
+    if (training) work.send({ go: false });
+    number++;
+    [started, training, score, last, error, finished, losses, norms] = [false, false, NaN, NaN, "", 0, curve(), curve()];
+    now = first(s);
+  }
+  ui.each(() => {
+    const key = JSON.stringify(Object.fromEntries(SETTINGS.map((name) => [name, s[name]])));
+    if (key === known) return;
+    begin();
+    known = key;
+  });
+  /** What an earlier run had that this one has not. */
+  function differs(was) {
+    const keys = SETTINGS.filter((key) => was[key] !== s[key] && (key !== "forget_bias" || was.layer === "lstm"));
+    const told = keys.map((key) => t(`was.${key}`, { v: ui.words[`${key}.${was[key]}`] ?? fmt(was[key], was[key] % 1 ? 1 : 0) }));
+    return told.slice(0, 2).join(", ") || t("was.same");
+  }
+
+  // ---- the loss by update
+  ui.panel("loss", (w, height) => {
+    const guess = data.guess[s.task];
+    const here = losses.at();
+    const runs = earlier.filter(({ was }) => was.task === s.task);
+    const most = round(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
+    const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
+    const place = ([k, E]) => [a.x(k), a.y(Math.min(E, 1.4 * guess))];
+    const labels = [{ x: a.right + 9, y: a.y(guess) - 6, s: t("guess"), cls: "quiet" }];
+    const trail = ({ at, was }) => {
+      const points = at.map(place).filter(([x]) => x <= a.right);
+      labels.push({ x: points.at(-1)[0], y: points.at(-1)[1] + 5, s: differs(was), cls: "quiet" });
+      return path(points, "edge faint");
+    };
+    const before = runs.map(trail).join("");
+    const end = here.length && place(here.at(-1));
+    if (end && (error || finished)) labels.push({ x: end[0], y: end[1] - 9, s: error ? t("over", { k: now.count + 1 }) : t("done", { k: finished }), cls: "error" });
+    return a.svg + line(a.left, a.y(guess), a.right, a.y(guess), "dash") + before + path(here.map(place), "error thick") +
+      (end ? circle(...end, 4.5, "error") : text((a.left + a.right) / 2, a.y(guess / 2), t("press"), "quiet")) +
+      named(labels, w, a.bottom - 4);
+  }, { height: (w) => (w < 335 ? 165 : 226), min: 300 });
+
+  // ---- one held-out sequence over its steps, the network's answer, and the gradient
+  ui.panel("steps", (w, height) => {
+    const { x, y, asked, answers, reach } = now;
+    const [T, symbols, adding] = [x.length, SYMBOLS[s.task], s.task === "adding"];
+    const [left, right, top, bottom] = [50, w - 14, 104, height - 36];
+    const column = (right - left) / T;
+    const mid = (i) => left + column * (i + 0.5);
+    const cell = (i, y, part, cls, dark) => rect(left + column * i + Math.min(0.5, column / 8), y + 18 * (1 - part), Math.max(column - 1, 0.75 * column), 18 * part, cls, { "fill-opacity": dark });
+    const letter = (i, y, mark, cls = "") => (column < 9 ? "" : text(mid(i), y + 13, mark, cls, "middle", { style: "font-size:11px" }));
+    const input = x.map((row, i) => {
+      const k = row.indexOf(1);
+      if (adding) return cell(i, 34, Math.max(0.06, row[0]), row[1] ? "input" : "", row[1] ? 1 : 0.35);
+      const noise = symbols && symbols[k] > "Z";
+      const mark = symbols?.[k] ?? row[0];
+      const far = noise || !symbols || column >= 9 || s.task === "echo" ? "" : text(mid(i), 29, mark, "input");
+      return far + cell(i, 34, 1, noise ? "" : "input", noise ? 0.15 + 0.12 * (k % 2) : symbols || row[0] ? 0.5 : 0.15) + letter(i, 34, mark);
+    }).join("");
+    const best = (row) => row.indexOf(Math.max(...row));
+    const name = (k) => (s.task === "temporal order" ? "AB"[k >> 1] + "AB"[k % 2] : symbols?.[k] ?? k);
+    const output = asked.map((i, n) => {
+      if (adding) return "";
+      const right = best(y[i]) === answers[n];
+      return cell(i, 58, 1, right ? "output" : "", right ? 0.5 : 0.15) + letter(i, 58, s.task === "temporal order" ? "" : name(best(y[i])), right ? "" : "quiet");
+    }).join("");
+    const end = y[asked.at(-1)];
+    const sure = 100 / end.reduce((sum, v) => sum + Math.exp(v - Math.max(...end)), 0);
+    const says = adding ? t("says.number", { y: fmt(end[0]), d: fmt(answers.at(-1)) })
+      : t("says", { y: name(best(end)), p: fmt(sure, 0), d: name(answers.at(-1)) });
+    const most = Math.log10(Math.max(1, ...reach.filter(Number.isFinite)));
+    const high = 4 * Math.min(3, Math.ceil(most / 4));
+    const Y = (n) => bottom - ((clamp(n, LEAST, high) - LEAST) / (high - LEAST)) * (bottom - top);
+    const points = reach.map((v, i) => [mid(i), Y(Number.isFinite(v) ? Math.log10(v || 1e-99) : high)]);
+    const ground = "fill:color-mix(in srgb,var(--error) 22%,transparent);stroke:none";
+    const area = points.length ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: ground }) + path(points, "error thick") : text((left + right) / 2, (top + bottom) / 2, t("later"), "quiet");
+    return text(0, 47, t("input"), "quiet", "start") + input + text(0, 71, t("answer"), "quiet", "start") + output +
+      (column * asked[0] > 175 ? text(left + column * asked[0] - 8, 71, says, "output", "end") : text(w, 14, says, "output", "end")) +
+      text(0, 95, t("reach"), "label", "start") +
+      [high, (high + LEAST) / 2, LEAST].map((n) => line(left, Y(n), right, Y(n), "grid") + text(left - 6, Y(n) + 4, power(n), "tick", "end")).join("") +
+      area + line(left, bottom, right, bottom, "axis") +
+      [0, Math.floor((T - 1) / 2), T - 1].map((i) => text(mid(i), bottom + 17, i + 1, "tick")).join("") + text((left + right) / 2, height - 4, t("step"), "label");
+  }, { height: (w) => (w < 335 ? 212 : 226), min: 300 });
+
+  // ---- controls
+  ui.select("task");
+  ui.choice("layer");
+  ui.slider("lag");
+  const box = ui.buttons(ui.controls, t("train"));
+  const train = ui.button(box, t("train"), () => go(!training));
+  train.className = "play";
+  ui.button(box, t("one"), () => (training && go(false), tell({ step: true })));
+  ui.button(box, t("again"), () => ui.set({ seed: (s.seed + 1) % 100 }), t("again.name"));
+  ui.each(() => (train.textContent = training ? t("pause") : t("train")));
+  ui.presets(data.stories);
+
+  // ---- More: inside the network, the norm of the gradient, and all other settings
+  const more = ui.more.panels.parentNode;
+  more.ontoggle = ui.redraw;
+  ui.panel("inside", (w, height) => {
+    if (!more.open) return "";
+    const part = now.parts[s.part] ? s.part : "h";
+    const [T, H, low] = [now.x.length, s.units, part === "h" || part === "c" ? -1 : 0];
+    const [left, top, bottom] = [30, 22, height - 36];
+    const [column, row] = [(w - 14 - left) / T, (bottom - top) / H];
+    const shade = (i, k) => Math.round((LEVELS * (clamp(now.parts[part][i * H + k], low, 1) - low)) / (1 - low));
+    const cells = Array.from({ length: LEVELS }, () => "");
+    for (let k = 0; k < H; k++) for (let i = 0, n; i < T; i += n) {
+      const level = shade(i, k);
+      for (n = 1; i + n < T && shade(i + n, k) === level; n++);
+      if (level) cells[level - 1] += `M${(left + column * i).toFixed(1)} ${(top + row * (k + 0.5)).toFixed(1)}h${(column * n).toFixed(1)}`;
+    }
+    const map = cells.map((d, i) => d && tag("path", { d, class: part === "h" ? "hidden" : "cell", style: `stroke-width:${row.toFixed(1)};opacity:${(i + 1) / LEVELS}` })).join("");
+    return text(0, 14, t("inside.of", { part: t(`part.${part}`), low: low ? "−1" : "0" }), "label", "start") + map +
+      text(left - 6, top + 10, 1, "tick", "end") + (H > 1 ? text(left - 6, bottom, H, "tick", "end") : "") +
+      [0, T - 1].map((i) => text(left + column * (i + 0.5), bottom + 17, i + 1, "tick")).join("") + text((left + w - 14) / 2, height - 4, t("step"), "label");
+  }, { height: () => 226, min: 300, parent: ui.more.panels });
+  ui.panel("norm", (w, height) => {
+    if (!more.open) return "";
+    const at = norms.at();
+    const most = round(Math.max(100, at.at(-1)?.[0] ?? 0));
+    const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [-4, 2, [-4, -2, 0, 2], t("norm.y")], log: true, right: 14, top: 42 });
+    const limit = Math.log10(s.max_norm);
+    return a.svg + text(6, 32, t(s.layer === "rnn" ? "radius" : "radius.gates", { rho: fmt(spectralRadius(now.W_hh, s.units)), sigma: fmt(stretch(now.W_hh, s.units)) }), "hidden", "start") +
+      (s.max_norm ? line(a.left, a.y(limit), a.right, a.y(limit), "dash") + text(a.right, a.y(limit) - 6, t("clipped"), "quiet", "end") : "") +
+      framed(a, path(at.map(([k, v]) => [a.x(k), a.y(v)]), "error thick"));
+  }, { height: () => 226, min: 300, parent: ui.more.panels });
+  const parent = ui.more.controls;
+  ui.choice("part", { parent });
+  ui.slider("units", { parent });
+  ui.select("learning_rate", { parent });
+  ui.select("max_norm", { parent });
+  ui.select("init", { parent });
+  ui.choice("rule", { parent });
+  for (const key of ["forget_bias", "batch_size", "seed"]) ui.slider(key, { parent });
+
+  ui.summary = () => {
+    const values = { task: t(`task.${s.task}`), layer: t(`layer.${s.layer}`), lag: s.lag, k: now.count, E: fmt(last, 3), guess: fmt(data.guess[s.task], 3) };
+    const ratio = now.reach[0] / now.reach.at(-1);
+    const held = score === score ? (s.task === "adding" ? t("mean", { score: fmt(score, 3) }) : t("right", { score: fmt(100 * score, 0) })) : "";
+    const clip = s.max_norm ? t("try.norm", { norm: s.max_norm }) : t("try.clip");
+    const end = error ? t("diverged", { k: now.count + 1, what: t(`what.${error}`), rate: s.learning_rate, clip }) : finished ? t("solved", { k: finished }) : "";
+    return t(now.count ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio ? t("ratio", { ratio: fmt(ratio, 3) }) : ""));
+  };
+}
+
+const explorable = { render: (context) => mount(context, view) };
+export default explorable;
