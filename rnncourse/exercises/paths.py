@@ -1,0 +1,1 @@
+"""Exercises of chapter 2: back-propagation through time, path by path."""
