@@ -1,4 +1,4 @@
-"""The pages of exercises: each exercise stands there once, with a stub, and its solution is right."""
+"""The pages of exercises: each exercise stands there once, with a stub and a right solution."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def cells(page):
 
 
 def parts(page):
-    """Return for each exercise on a page its name, its stub, and what stands before the next stub."""
+    """Return for each exercise on a page: its name, its answer, its stub, and what follows."""
     found = []
     for kind, source in cells(page):
         checked = CHECKED.search(source) if kind == "code" else None
