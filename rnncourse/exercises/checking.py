@@ -83,7 +83,7 @@ def _judged(task: Investigation, answer: Any) -> Result:
         told = f"This is no answer of the kind that is asked for: {error}."
     if not told:
         return Result(task.name, "correct")
-    known = [w for w, value in task.wrongs.items() if close(value, answer)]
+    known = [w for w, value in task.wrongs.items() if close(answer, value)]
     return Result(task.name, "not yet", (told,), known[0] if known else "")
 
 

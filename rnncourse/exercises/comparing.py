@@ -29,6 +29,8 @@ def shown(value: Any) -> str:
     array = _number(value)
     if array is None or array.size > 12:
         return _kind(value)
+    if not array.ndim:
+        return f"{array:.5g}"
     text = np.array2string(array, precision=4, suppress_small=True, separator=", ")
     return " ".join(text.split())
 
@@ -62,7 +64,10 @@ def difference(got: Any, right: Any, place: str = "the result") -> str:
             return f"{place} is {_kind(got)}, expected a dict with the keys {names}"
         if got.keys() != right.keys():
             return f"{place} has the keys {', '.join(map(repr, got))}, expected {names}"
-        return _first((got[k], right[k], f"{place}[{k!r}]") for k in right)
+        said = {k: difference(got[k], right[k], f"{place}[{k!r}]") for k in right}
+        wrong = next(filter(None, said.values()), "")
+        fine = ", ".join(str(k) for k in right if not said[k])
+        return f"{wrong} (right: {fine})" if wrong and fine else wrong
     if isinstance(right, (tuple, list)):
         if not isinstance(got, (tuple, list)):
             return f"{place} is {_kind(got)}, expected {len(right)} values"

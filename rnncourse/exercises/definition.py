@@ -17,7 +17,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -97,6 +97,14 @@ class Investigation:
 
 
 EXERCISES: dict[str, Exercise | Investigation] = {}
+Task = TypeVar("Task", Exercise, Investigation)
+
+
+def _enter(task: Task) -> Task:
+    if task.name in EXERCISES:
+        raise ValueError(f"there is an exercise {task.name!r} already")
+    EXERCISES[task.name] = task
+    return task
 
 
 def exercise(
@@ -105,8 +113,8 @@ def exercise(
     """Make an exercise of the function that solves it, as a decorator."""
 
     def define(solution: Function) -> Exercise:
-        EXERCISES[name] = made = Exercise(name, page, solution, cases, hints)
-        return made
+        made = Exercise(name, page, solution, cases, hints)
+        return _enter(made)
 
     return define
 
@@ -117,8 +125,8 @@ def investigation(
     """Make an exercise of the function that judges its answers, as a decorator."""
 
     def define(judge: Callable[[Any], str]) -> Investigation:
-        EXERCISES[name] = made = Investigation(name, page, judge, answer, hints, wrongs)
-        return made
+        made = Investigation(name, page, judge, answer, hints, wrongs)
+        return _enter(made)
 
     return define
 

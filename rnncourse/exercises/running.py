@@ -62,13 +62,18 @@ def arrays(value: Any) -> list[np.ndarray]:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Return whether two values of the same form are equal, NaN and NaN too."""
+    """Return whether two values of the same form are equal, NaN and NaN too.
+
+    Who adds a little to a weight and takes it away again leaves the last digit changed, no more.
+    """
     if isinstance(a, dict):
         return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, np.ndarray):
-        return a.shape == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
+        if a.dtype.kind not in "fc" or a.shape != np.shape(b):
+            return np.array_equal(a, b)
+        return np.allclose(a, b, rtol=1e-12, atol=1e-12, equal_nan=True)
     return bool(a == b)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from rnncourse import exercises
 from rnncourse.exercises import record, running
-from rnncourse.exercises.definition import find
+from rnncourse.exercises.comparing import difference
+from rnncourse.exercises.definition import exercise, find
 from rnncourse.exercises.running import run
 
 NAME = "hidden-step"
@@ -123,6 +124,34 @@ def test_an_unknown_exercise_offers_the_nearest():
         exercises.check("hiden-step", right)
     with pytest.raises(ValueError, match="step is 0"):
         exercises.hint(NAME, 0)
+
+
+def test_a_name_is_given_once():
+    again = exercise(NAME, page="1-structure/memory", cases=lambda rng: [], hints=())
+    with pytest.raises(ValueError, match="there is an exercise 'hidden-step' already"):
+        again(right)
+
+
+def test_numbers_are_told_as_people_write_them():
+    assert difference(3.0, 2.0) == "the result is 3, expected 2"
+    assert difference({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 3.0}) == (
+        "the result['b'] is 2, expected 3 (right: a)"
+    )
+    assert difference([1, 2], (1.0, 2.5)) == "the result[1] is 2, expected 2.5"
+    assert difference(np.arange(8), np.arange(8) + np.eye(8)[3]) == (
+        "the result[3] is 3, expected 4 (1 of 8 entries differ)"
+    )
+
+
+def test_a_last_digit_is_no_change():
+    def there_and_back(W):
+        W += 1e-3
+        W -= 2e-3
+        W += 1e-3
+        return W.sum()
+
+    (outcome,), _ = run(there_and_back, [(np.array([0.1, 0.7, 1 / 3]),)], 60)
+    assert outcome.changed == ()
 
 
 # ---------------------------------------------------------------- what a function may not do
