@@ -85,6 +85,27 @@ def all_paths(T, t):
     return T * (T + 1) / 2
 
 
+@crossings.wrong
+def steps_after_t(T, t):
+    """This is the number of steps after t. Count errors and uses apart: the errors at t or later,
+    the uses before t; then pair them."""
+    return T - t
+
+
+@crossings.wrong
+def all_older_uses(T, t):
+    """You pair each error at step t or later with all uses older than that error. Only the uses at
+    steps 1 … t − 1 lie beyond the arrow; the paths to newer ones end before it."""
+    return sum(m - 1 for m in range(t, T + 1))
+
+
+@crossings.wrong
+def those_that_stay(T, t):
+    """These are the paths from errors at t or later to uses at t or later. They end before the
+    arrow; the others, to the uses before t, cross it."""
+    return (T - t + 1) * (T - t + 2) // 2
+
+
 # ---------------------------------------------------------------- the immediate derivative
 
 
@@ -190,6 +211,36 @@ def the_row_alone(h_t, h_prev, i):
     return (1 - h_t[i] ** 2) * h_prev
 
 
+@immediate_layer.wrong
+def same_row_everywhere(h_t, h_prev, i):
+    """The row is right, but it stands in every row. Only row i of W_hh feeds unit i; in its layer
+    all other rows are zero."""
+    return np.tile((1 - h_t[i] ** 2) * h_prev, (len(h_t), 1))
+
+
+@immediate_layer.wrong
+def diagonal_entry_alone(h_t, h_prev, i):
+    """You keep one entry, [i, i]. Unit i reads all units of the step before, so every weight of row
+    i acts on it."""
+    layer = np.zeros((len(h_t), len(h_t)))
+    layer[i, i] = (1 - h_t[i] ** 2) * h_prev[i]
+    return layer
+
+
+@immediate_layer.wrong
+def one_number(h_t, h_prev, i):
+    """This is one number, the derivative by the weight in row i and column i. Every weight gets a
+    number of its own, so the result is a matrix (H, H)."""
+    return (1 - h_t[i] ** 2) * h_prev[i]
+
+
+@immediate_layer.wrong
+def turned_rows_of_all_units(h_t, h_prev, i):
+    """This is an outer product, and every entry of it is filled. In the layer of unit i only row i
+    is not zero: (1 − h_t[i]²) times h_{t−1}."""
+    return np.outer(h_prev, 1 - h_t**2)
+
+
 # ---------------------------------------------------------------- δ^h from the step after it
 
 
@@ -283,6 +334,34 @@ def slope_on_the_sum(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
     """The slope 1 − h_{t+1}² multiplies the whole sum. It belongs to δ^h_{t+1} alone: δ^y_t comes
     down at step t, and never goes through the tanh of step t + 1."""
     return (1 - h_next**2) * (W_hy.T @ delta_y_t + W_hh.T @ delta_h_next)
+
+
+@step_back.wrong
+def W_hh_missing(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """The signal of step t + 1 goes back through the tanh, but not through W_hh. Between h_t and
+    a_{t+1} stand these weights: multiply by W_hh.T."""
+    return W_hy.T @ delta_y_t + (1 - h_next**2) * delta_h_next
+
+
+@step_back.wrong
+def tanh_of_a_tanh(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """Your slope is 1 − tanh²(h_{t+1}). But h_{t+1} is a tanh already: the slope is
+    1 − h_{t+1}²."""
+    slope = 1 - np.tanh(h_next) ** 2
+    return W_hy.T @ delta_y_t + W_hh.T @ (slope * delta_h_next)
+
+
+@step_back.wrong
+def state_not_squared(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """Your slope is 1 − h_{t+1}. The derivative of tanh is 1 − tanh²: the state is squared."""
+    return W_hy.T @ delta_y_t + W_hh.T @ ((1 - h_next) * delta_h_next)
+
+
+@step_back.wrong
+def multiplied(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """You multiply the two signals. Factors along one way are multiplied; h_t acts in two ways, and
+    ways are added."""
+    return (W_hy.T @ delta_y_t) * (W_hh.T @ ((1 - h_next**2) * delta_h_next))
 
 
 # ---------------------------------------------------------------- a series to forecast
@@ -408,6 +487,30 @@ def training_only(s, n):
     return z[:-1], z[1:]
 
 
+@next_values.wrong
+def split_at_n(s, n):
+    """You cut the series at n, into training and test years. Here every value is an input, and its
+    target is the value one place on: z[:-1] and z[1:]."""
+    z = (s - np.mean(s[:n])) / np.std(s[:n])
+    return z[:n], z[n:]
+
+
+@next_values.wrong
+def last_input_left(s, n):
+    """Your inputs still hold the last value, which has no next one. Both arrays have N − 1
+    entries."""
+    z = (s - np.mean(s[:n])) / np.std(s[:n])
+    return z, z[1:]
+
+
+@next_values.wrong
+def brackets_missing(s, n):
+    """The division takes the mean alone: s − mean / std. Set brackets around the difference,
+    (s − mean) / std."""
+    z = s - np.mean(s[:n]) / np.std(s[:n])
+    return z[:-1], z[1:]
+
+
 # ---------------------------------------------------------------- from state to state
 
 
@@ -530,6 +633,27 @@ def last_step_alone(h, W_hh, t, k):
     """This is J_t alone, a single step back, whatever k is. Between h_k and h_t lie t − k steps,
     and each brings its Jacobian."""
     return _product(h, W_hh, [t])
+
+
+@state_by_state.wrong
+def no_identity(h, W_hh, t, k):
+    """For t > k this is right. For t = k no step lies between, and the product of no factors is
+    the identity; yours begins with J_t in any case. Begin with np.eye(H)."""
+    return _product(h, W_hh, [t, *range(t - 1, k, -1)])
+
+
+@state_by_state.wrong
+def begun_with_zeros(h, W_hh, t, k):
+    """Your product begins with zeros, and zero times anything stays zero. A sum begins with zeros,
+    a product with the identity, np.eye(H)."""
+    return np.zeros_like(W_hh)
+
+
+@state_by_state.wrong
+def jacobians_added(h, W_hh, t, k):
+    """You add the Jacobians. They lie one after the other on one way, so they are multiplied; only
+    different ways are added."""
+    return sum((np.diag(1 - h[s] ** 2) @ W_hh for s in range(k + 1, t + 1)), np.zeros_like(W_hh))
 
 
 # ---------------------------------------------------------------- the total derivative
@@ -676,6 +800,56 @@ def all_states_added(h, W_hh):
         total = immediate_W_hh(h[t], h[t - 1]) + np.einsum("ij,jpq->ipq", J_t, total)
         found.append(total)
     return sum(found)
+
+
+@total_derivative.wrong
+def immediate_without_slope(h, W_hh):
+    """Your immediate derivative lacks the slope of the tanh. Row i of layer i is (1 − h_t[i]²)
+    times h_{t−1}."""
+    total = np.zeros((len(W_hh),) * 3)
+    for t in range(1, len(h)):
+        J_t = np.diag(1 - h[t] ** 2) @ W_hh
+        immediate = immediate_W_hh(np.zeros_like(h[t]), h[t - 1])
+        total = immediate + np.einsum("ij,jpq->ipq", J_t, total)
+    return total
+
+
+@total_derivative.wrong
+def new_state_in_the_immediate(h, W_hh):
+    """Your immediate derivative multiplies the slope by h_t. At step t the weight multiplies the
+    state that it reads, h_{t−1}."""
+    total = np.zeros((len(W_hh),) * 3)
+    for t in range(1, len(h)):
+        J_t = np.diag(1 - h[t] ** 2) @ W_hh
+        total = immediate_W_hh(h[t], h[t]) + np.einsum("ij,jpq->ipq", J_t, total)
+    return total
+
+
+@total_derivative.wrong
+def added_to_itself(h, W_hh):
+    """The old total stays in the sum beside its product with J_t: total += … adds to it. The new
+    total takes the place of the old one, total = …"""
+    return _recursion(
+        h, W_hh, lambda J_t, immediate, total: total + immediate + np.tensordot(J_t, total, axes=1)
+    )
+
+
+@total_derivative.wrong
+def last_step_missing(h, W_hh):
+    """This is the total derivative of h_{T−1}. h has T + 1 rows, so the last step is
+    T = len(h) − 1, and range(1, len(h)) reaches it."""
+    return total_derivative.solution(h[:-1], W_hh)
+
+
+@total_derivative.wrong
+def in_a_matrix(h, W_hh):
+    """A matrix (H, H) is too small. After one step more than one unit depends on each weight, and
+    each needs a layer of its own: the result is (H, H, H)."""
+    total = np.zeros_like(W_hh)
+    for t in range(1, len(h)):
+        J_t = np.diag(1 - h[t] ** 2) @ W_hh
+        total = np.outer(1 - h[t] ** 2, h[t - 1]) + J_t @ total
+    return total
 
 
 # ---------------------------------------------------------------- the whole backward pass
@@ -849,6 +1023,25 @@ def forward_in_time(x, h, delta_y, W_hh, W_hy):
     return _sums(backward_in_time[::-1], x, h[:-1])
 
 
+@backward.wrong
+def slope_on_own_error_only(x, h, delta_y, W_hh, W_hy):
+    """The slope 1 − h_t² multiplies the error of step t alone. All that reaches h_t goes back
+    through its tanh: add W_hhᵀ δ^a_{t+1} first, then multiply the sum."""
+    delta_a = np.zeros((len(x) + 1, len(W_hh)))
+    for t in range(len(x), 0, -1):
+        own = (1 - h[t] ** 2) * (W_hy.T @ delta_y[t - 1])
+        delta_a[t - 1] = own + W_hh.T @ delta_a[t]
+    return _sums(delta_a[:-1], x, h[:-1])
+
+
+@backward.wrong
+def delta_h_in_the_sums(x, h, delta_y, W_hh, W_hy):
+    """The signal is carried well, but your sums take δ^h_t. The weights act on a_t, before the
+    tanh: each term is made of δ^a_t."""
+    delta_a = _signals(h, delta_y, W_hh, W_hy)
+    return _sums(delta_a / (1 - h[1:] ** 2), x, h[:-1])
+
+
 # ---------------------------------------------------------------- finite differences
 
 
@@ -978,6 +1171,45 @@ def all_at_once(E, W, eps):
 def sides_swapped(E, W, eps):
     """The sign is wrong everywhere: take E(w + ε) − E(w − ε), the upper point first."""
     return _entries(W, lambda move: (E(W - eps * move) - E(W + eps * move)) / (2 * eps))
+
+
+@measured_gradient.wrong
+def one_number_for_all(E, W, eps):
+    """W + eps moves all entries together, and gives one number, the sum of all derivatives. Move
+    one entry at a time, and keep a number for each."""
+    return (E(W + eps) - E(W - eps)) / (2 * eps)
+
+
+@measured_gradient.wrong
+def two_names_for_one_array(E, W, eps):
+    """Every number is 0: both of your points are one and the same array. down = up, or up = W,
+    makes a second name and no copy; W.copy() makes one."""
+    return np.zeros_like(W)
+
+
+@measured_gradient.wrong
+def whole_row_moved(E, W, eps):
+    """You move a whole row at a time, so each of its entries gets the sum of the row. moved[p] is
+    row p; one entry is moved[p, q]."""
+    measured = np.zeros_like(W)
+    for p in range(len(W)):
+        move = np.zeros_like(W)
+        move[p] = eps
+        measured[p] = (E(W + move) - E(W - move)) / (2 * eps)
+    return measured
+
+
+@measured_gradient.wrong
+def as_if_square(E, W, eps):
+    """Your loops take W for square: len(W) is the number of its rows only. The columns are
+    W.shape[1]; np.ndindex(W.shape) visits all entries."""
+    measured = np.zeros_like(W)
+    for p in range(len(W)):
+        for q in range(len(W)):
+            move = np.zeros_like(W)
+            move[p, q] = eps
+            measured[p, q] = (E(W + move) - E(W - move)) / (2 * eps)
+    return measured
 
 
 # ---------------------------------------------------------------- a step for 32 bits
@@ -1186,6 +1418,29 @@ def output_missing(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
     return (1 - alpha) * delta_h_next + through
 
 
+@leaky_step_back.wrong
+def leaky_jacobian_not_transposed(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
+    """On the way through the tanh you multiply by diag(1 − u_{t+1}²) W_hh. A column goes back
+    through the transpose: first the slope, then W_hh.T."""
+    through = alpha * (1 - u_next**2) * (W_hh @ delta_h_next)
+    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
+
+
+@leaky_step_back.wrong
+def tanh_of_u(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
+    """Your slope is 1 − tanh²(u_{t+1}). But u_{t+1} is a tanh already: the slope is
+    1 − u_{t+1}²."""
+    through = W_hh.T @ (alpha * (1 - np.tanh(u_next) ** 2) * delta_h_next)
+    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
+
+
+@leaky_step_back.wrong
+def leaky_without_W_hh(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
+    """On the way through the tanh W_hhᵀ is missing: it stands between u_{t+1} and h_t."""
+    through = alpha * (1 - u_next**2) * delta_h_next
+    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
+
+
 # ---------------------------------------------------------------- truncation: what is kept
 
 
@@ -1282,6 +1537,27 @@ def as_many_for_each_error(T, every, back):
     """You give every error `back` paths. Only the last error of a group has so many; the others
     start later on the same walk, and the first groups have less past."""
     return T * back
+
+
+@kept_paths.wrong
+def last_group_missing(T, every, back):
+    """The last group is missing. A range ends before its second number, so to reach the end T it
+    must be range(every, T + 1, every)."""
+    return _kept(T - every, every, back)
+
+
+@kept_paths.wrong
+def one_use_too_many(T, every, back):
+    """You count one use too many for each error. From the oldest use to m, both ends counted, there
+    are m − oldest + 1 uses; if your oldest is end − back, it is one too old already."""
+    return _kept(T, every, back) + T
+
+
+@kept_paths.wrong
+def walks_times_back(T, every, back):
+    """This counts the steps of all walks, T / every walks of `back` steps each. All errors of a
+    group share a walk, and each of them has paths of its own to the uses on it."""
+    return T // every * back
 
 
 # ---------------------------------------------------------------- truncation in chunks
@@ -1502,6 +1778,56 @@ def chunked_not_transposed(x, d, h0, W_xh, W_hh, k):
     the slip."""
     h = _run(x, h0, W_xh, W_hh)
     return sum(_swept(h, d, W_hh.T, last, first) for first, last in _chunks(len(x), k))
+
+
+@chunked_gradient.wrong
+def chunks_from_the_end(x, d, h0, W_xh, W_hh, k):
+    """You count the chunks from the end of the sequence, so a shorter one comes first. They begin
+    at step 1; the last may be shorter."""
+    T, h = len(x), _run(x, h0, W_xh, W_hh)
+    return sum(_swept(h, d, W_hh, last, max(last - k + 1, 1)) for last in range(T, 0, -k))
+
+
+@chunked_gradient.wrong
+def targets_of_the_first_chunk(x, d, h0, W_xh, W_hh, k):
+    """Every chunk is compared with the targets of the first. Inside a chunk t begins again at 1, so
+    the target is d[start + t - 1]."""
+    repeated = np.concatenate([d[:k]] * len(x))[: len(x)]
+    return chunked_gradient.solution(x, repeated, h0, W_xh, W_hh, k)
+
+
+@chunked_gradient.wrong
+def delta_h_in_the_terms(x, d, h0, W_xh, W_hh, k):
+    """The signal is carried well, but your terms are made of δ^h_t. The weight acts on a_t, before
+    the tanh: np.outer(delta_a, h[t - 1])."""
+    h = _run(x, h0, W_xh, W_hh)
+    total = np.zeros_like(W_hh)
+    for first, last in _chunks(len(x), k):
+        delta_a = np.zeros_like(h0)
+        for t in range(last, first - 1, -1):
+            delta_h = h[t] - d[t - 1] + W_hh.T @ delta_a
+            delta_a = (1 - h[t] ** 2) * delta_h
+            total += np.outer(delta_h, h[t - 1])
+    return total
+
+
+@chunked_gradient.wrong
+def last_k_steps(x, d, h0, W_xh, W_hh, k):
+    """You walk back through the last k steps and stop there. That is one chunk; the errors before
+    it count as well, each within its own chunk."""
+    h = _run(x, h0, W_xh, W_hh)
+    return _swept(h, d, W_hh, len(x), len(x) - k + 1)
+
+
+@chunked_gradient.wrong
+def first_step_of_each_chunk_missing(x, d, h0, W_xh, W_hh, k):
+    """The first step of each chunk is missing. A range ends before its second number:
+    range(end, start, -1) ends with start + 1."""
+    h = _run(x, h0, W_xh, W_hh)
+    return sum(
+        (_swept(h, d, W_hh, last, first + 1) for first, last in _chunks(len(x), k)),
+        np.zeros_like(W_hh),
+    )
 
 
 # ---------------------------------------------------------------- a truncation that is cheap
