@@ -106,6 +106,20 @@ def those_that_stay(T, t):
     return (T - t + 1) * (T - t + 2) // 2
 
 
+@crossings.wrong
+def all_paths_of_late_errors(T, t):
+    """These are all paths of the errors at step t or later. Those to the uses at t or later end
+    before the arrow; only the t − 1 older uses lie beyond it."""
+    return sum(range(t, T + 1))
+
+
+@crossings.wrong
+def all_paths_of_errors_after_t(T, t):
+    """These are all paths of the errors after step t. E_t itself has paths across as well, and of
+    the paths of the later errors only those to the t − 1 older uses cross."""
+    return T * (T + 1) // 2 - t * (t + 1) // 2
+
+
 # ---------------------------------------------------------------- the immediate derivative
 
 
@@ -241,6 +255,40 @@ def turned_rows_of_all_units(h_t, h_prev, i):
     return np.outer(h_prev, 1 - h_t**2)
 
 
+@immediate_layer.wrong
+def column_for_all_units(h_t, h_prev, i):
+    """You fill column i: how all units depend on the weights that read unit i. Asked is how unit i
+    depends on the weights that feed it, row i."""
+    return _layer((1 - h_t**2) * h_prev[i], i).T
+
+
+@immediate_layer.wrong
+def brackets_around_the_slope(h_t, h_prev, i):
+    """Brackets are missing: 1 - h_t[i] ** 2 * h_prev multiplies before it subtracts. The slope is
+    one factor, (1 - h_t[i] ** 2)."""
+    return _layer(1 - h_t[i] ** 2 * h_prev, i)
+
+
+@immediate_layer.wrong
+def slope_alone(h_t, h_prev, i):
+    """Row i holds the slope alone. Each weight of the row multiplies an entry of h_{t−1}, and that
+    entry is the other factor."""
+    return _layer(np.full(len(h_t), 1 - h_t[i] ** 2), i)
+
+
+@immediate_layer.wrong
+def slope_of_the_sigmoid(h_t, h_prev, i):
+    """h (1 − h) is the slope of the logistic function. The slope of the tanh is 1 − h²."""
+    return _layer(h_t[i] * (1 - h_t[i]) * h_prev, i)
+
+
+@immediate_layer.wrong
+def slopes_of_the_state_before(h_t, h_prev, i):
+    """You multiply each entry of h_{t−1} by a slope of its own. There is one slope, that of unit i
+    at step t: 1 − h_t[i]²."""
+    return _layer((1 - h_prev**2) * h_prev, i)
+
+
 # ---------------------------------------------------------------- δ^h from the step after it
 
 
@@ -362,6 +410,33 @@ def multiplied(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
     """You multiply the two signals. Factors along one way are multiplied; h_t acts in two ways, and
     ways are added."""
     return (W_hy.T @ delta_y_t) * (W_hh.T @ ((1 - h_next**2) * delta_h_next))
+
+
+@step_back.wrong
+def own_error_through_W_hh(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """Your error of step t goes through the tanh and W_hh of step t + 1. δ^y_t comes down to h_t
+    directly; only δ^h_{t+1} has that step to cross."""
+    return W_hh.T @ ((1 - h_next**2) * (W_hy.T @ delta_y_t + delta_h_next))
+
+
+@step_back.wrong
+def next_signal_unchanged(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """δ^h_{t+1} arrives as it is. On its way to h_t it crosses the tanh and W_hh of step t + 1:
+    first the slope 1 − h_{t+1}², then W_hhᵀ."""
+    return W_hy.T @ delta_y_t + delta_h_next
+
+
+@step_back.wrong
+def next_signal_twice(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """δ^h_{t+1} is here twice, once as it is and once through the step. h_t acts on h_{t+1} only
+    through W_hh and the tanh; no other way leads there."""
+    return W_hy.T @ delta_y_t + delta_h_next + W_hh.T @ ((1 - h_next**2) * delta_h_next)
+
+
+@step_back.wrong
+def sigmoid_in_place_of_tanh(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    """h (1 − h) is the slope of the logistic function. The slope of the tanh is 1 − h²."""
+    return W_hy.T @ delta_y_t + W_hh.T @ (h_next * (1 - h_next) * delta_h_next)
 
 
 # ---------------------------------------------------------------- a series to forecast
@@ -511,6 +586,54 @@ def brackets_missing(s, n):
     return z[:-1], z[1:]
 
 
+@next_values.wrong
+def deviation_looked_ahead(s, n):
+    """The mean is that of the training values, but the standard deviation is that of the whole
+    series: the test years have had a part in it. Take s[:n] for both."""
+    z = (s - np.mean(s[:n])) / np.std(s)
+    return z[:-1], z[1:]
+
+
+@next_values.wrong
+def one_value_too_many(s, n):
+    """Your mean and deviation look at n + 1 values. s[:n] are the first n; s[n] is a test value
+    already."""
+    z = (s - np.mean(s[: n + 1])) / np.std(s[: n + 1])
+    return z[:-1], z[1:]
+
+
+@next_values.wrong
+def scale_kept(s, n):
+    """The shift is right, but the series has not been standardized: subtract the mean of the first
+    n values, and divide by their standard deviation."""
+    return s[:-1], s[1:]
+
+
+@next_values.wrong
+def to_the_range(s, n):
+    """You bring the series to the range from 0 to 1, by its minimum and maximum. Asked for are mean
+    and standard deviation, of the first n values alone."""
+    z = (s - s.min()) / (s.max() - s.min())
+    return z[:-1], z[1:]
+
+
+@next_values.wrong
+def test_only(s, n):
+    """You return the test values only. All N values are scaled and paired; the first n only set the
+    scale."""
+    z = (s - np.mean(s[:n])) / np.std(s[:n])
+    return z[n:-1], z[n + 1 :]
+
+
+@next_values.wrong
+def root_of_the_sum(s, n):
+    """You divide by the root of the sum of squares. The standard deviation is the root of their
+    mean: divide the sum by n first."""
+    centered = s - np.mean(s[:n])
+    z = centered / np.sqrt(np.sum(centered[:n] ** 2))
+    return z[:-1], z[1:]
+
+
 # ---------------------------------------------------------------- from state to state
 
 
@@ -654,6 +777,28 @@ def jacobians_added(h, W_hh, t, k):
     """You add the Jacobians. They lie one after the other on one way, so they are multiplied; only
     different ways are added."""
     return sum((np.diag(1 - h[s] ** 2) @ W_hh for s in range(k + 1, t + 1)), np.zeros_like(W_hh))
+
+
+@state_by_state.wrong
+def states_not_squared(h, W_hh, t, k):
+    """Your slopes are 1 − h_s. The derivative of tanh is 1 − tanh²: the state is squared."""
+    product = np.eye(len(W_hh))
+    for s in range(k + 1, t + 1):
+        product = np.diag(1 - h[s]) @ W_hh @ product
+    return product
+
+
+@state_by_state.wrong
+def tanh_of_states(h, W_hh, t, k):
+    """Your slopes are 1 − tanh²(h_s). But h_s is a tanh already: the slope is 1 − h_s²."""
+    return _product(np.tanh(h), W_hh, range(t, k, -1))
+
+
+@state_by_state.wrong
+def power_of_one_jacobian(h, W_hh, t, k):
+    """You take one Jacobian to a power. Each step has a state of its own, so a slope of its own,
+    and its own J_s."""
+    return _product(h, W_hh, [t] * (t - k))
 
 
 # ---------------------------------------------------------------- the total derivative
@@ -852,6 +997,42 @@ def in_a_matrix(h, W_hh):
     return total
 
 
+@total_derivative.wrong
+def total_entry_by_entry(h, W_hh):
+    """J_t * total multiplies entry by entry. A unit feels a weight through all units of the step
+    before, which is a sum: np.einsum("ij,jpq->ipq", J_t, total)."""
+    return _recursion(h, W_hh, lambda J_t, immediate, total: immediate + J_t * total)
+
+
+@total_derivative.wrong
+def jacobians_in_reverse(h, W_hh):
+    """All paths are here, but their Jacobians stand in the wrong order. From h_k to h_T the newest,
+    J_T, stands leftmost: multiply an older one to the right."""
+    total, product = immediate_W_hh(h[-1], h[-2]), np.eye(len(W_hh))
+    for t in range(len(h) - 2, 0, -1):
+        product = np.diag(1 - h[t + 1] ** 2) @ W_hh @ product
+        total = total + np.einsum("ij,jpq->ipq", product, immediate_W_hh(h[t], h[t - 1]))
+    return total
+
+
+@total_derivative.wrong
+def slopes_on_the_columns(h, W_hh):
+    """(1 - h[t] ** 2) * W_hh scales the columns of W_hh. The slope of unit i belongs to row i:
+    np.diag(1 - h[t] ** 2) @ W_hh."""
+    total = np.zeros((len(W_hh),) * 3)
+    for t in range(1, len(h)):
+        J_t = (1 - h[t] ** 2) * W_hh
+        total = immediate_W_hh(h[t], h[t - 1]) + np.einsum("ij,jpq->ipq", J_t, total)
+    return total
+
+
+@total_derivative.wrong
+def weights_layer_by_layer(h, W_hh):
+    """Two slips at once: W_hh @ total lacks the slope of the tanh, and multiplies within each layer
+    in place of mixing the layers. Take J_t = diag(1 − h_t²) W_hh, and "ij,jpq->ipq"."""
+    return _recursion(h, W_hh, lambda J_t, immediate, total: immediate + W_hh @ total)
+
+
 # ---------------------------------------------------------------- the whole backward pass
 
 
@@ -1042,6 +1223,45 @@ def delta_h_in_the_sums(x, h, delta_y, W_hh, W_hy):
     return _sums(delta_a / (1 - h[1:] ** 2), x, h[:-1])
 
 
+@backward.wrong
+def carried_piles_up(x, h, delta_y, W_hh, W_hy):
+    """What is carried piles up: with += the signals of all later steps stay in it. δ^a_{t+1}
+    already holds all that comes from later; carry W_hhᵀ δ^a_{t+1} alone."""
+    carried, delta_a = np.zeros(len(W_hh)), np.zeros((len(x), len(W_hh)))
+    for t in range(len(x), 0, -1):
+        delta_a[t - 1] = (1 - h[t] ** 2) * (W_hy.T @ delta_y[t - 1] + carried)
+        carried = carried + W_hh.T @ delta_a[t - 1]
+    return _sums(delta_a, x, h[:-1])
+
+
+@backward.wrong
+def slope_not_squared_in_the_sweep(x, h, delta_y, W_hh, W_hy):
+    """Your slope is 1 − h_t. The derivative of tanh is 1 − tanh²: the state is squared."""
+    delta_a = np.zeros((len(x) + 1, len(W_hh)))
+    for t in range(len(x), 0, -1):
+        delta_a[t - 1] = (1 - h[t]) * (W_hy.T @ delta_y[t - 1] + W_hh.T @ delta_a[t])
+    return _sums(delta_a[:-1], x, h[:-1])
+
+
+@backward.wrong
+def tanh_of_states_in_the_sweep(x, h, delta_y, W_hh, W_hy):
+    """Your slope is 1 − tanh²(h_t). But h_t is a tanh already: the slope is 1 − h_t²."""
+    return _sums(_signals(np.tanh(h), delta_y, W_hh, W_hy), x, h[:-1])
+
+
+@backward.wrong
+def named_with_a_d(x, h, delta_y, W_hh, W_hy):
+    """The gradients are right, but not their names. In this course a gradient bears the name of its
+    parameter: "W_hh", "W_xh" and "b_h", without a d."""
+    return {f"d{name}": dW for name, dW in backward.solution(x, h, delta_y, W_hh, W_hy).items()}
+
+
+@backward.wrong
+def in_a_tuple(x, h, delta_y, W_hh, W_hy):
+    """The gradients are right. Return them in a dict: {"W_hh": …, "W_xh": …, "b_h": …}."""
+    return tuple(backward.solution(x, h, delta_y, W_hh, W_hy).values())
+
+
 # ---------------------------------------------------------------- finite differences
 
 
@@ -1210,6 +1430,31 @@ def as_if_square(E, W, eps):
             move[p, q] = eps
             measured[p, q] = (E(W + move) - E(W - move)) / (2 * eps)
     return measured
+
+
+@measured_gradient.wrong
+def relative_move(E, W, eps):
+    """You move each weight by a share of itself, w (1 + ε), and divide by 2 ε all the same. The
+    move is ε for every weight: add and subtract it."""
+
+    def quotient(move):
+        return (E(W * (1 + eps * move)) - E(W * (1 - eps * move))) / (2 * eps)
+
+    return _entries(W, quotient)
+
+
+@measured_gradient.wrong
+def last_entry_alone(E, W, eps):
+    """You return one number, that of the last entry: each turn of the loop overwrites the one
+    before. Keep each in its place, measured[p, q] = …"""
+    return _entries(W, lambda move: (E(W + eps * move) - E(W - eps * move)) / (2 * eps))[-1, -1]
+
+
+@measured_gradient.wrong
+def in_a_flat_list(E, W, eps):
+    """The numbers are right, but they stand in one row. The result has the shape of W, with
+    measured[p, q] for W[p, q]."""
+    return measured_gradient.solution(E, W, eps).ravel()
 
 
 # ---------------------------------------------------------------- a step for 32 bits
@@ -1441,6 +1686,29 @@ def leaky_without_W_hh(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
     return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
 
 
+@leaky_step_back.wrong
+def error_leaks_too(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
+    """Your error of step t is multiplied by α. It comes down to h_t directly, from y_t, and h_t
+    enters y_t whole."""
+    through = W_hh.T @ ((1 - u_next**2) * delta_h_next)
+    return (1 - alpha) * delta_h_next + alpha * (W_hy.T @ delta_y_t + through)
+
+
+@leaky_step_back.wrong
+def alpha_inside_the_slope(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
+    """α stands inside your slope. The tanh gives u_{t+1}, with the slope 1 − u_{t+1}²; after it, α
+    is a factor of its own."""
+    through = W_hh.T @ ((1 - (alpha * u_next) ** 2) * delta_h_next)
+    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
+
+
+@leaky_step_back.wrong
+def u_not_squared(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
+    """Your slope is 1 − u_{t+1}. The derivative of tanh is 1 − tanh²: u_{t+1} is squared."""
+    through = W_hh.T @ (alpha * (1 - u_next) * delta_h_next)
+    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
+
+
 # ---------------------------------------------------------------- truncation: what is kept
 
 
@@ -1558,6 +1826,20 @@ def walks_times_back(T, every, back):
     """This counts the steps of all walks, T / every walks of `back` steps each. All errors of a
     group share a walk, and each of them has paths of its own to the uses on it."""
     return T // every * back
+
+
+@kept_paths.wrong
+def own_use_missing(T, every, back):
+    """One path of each error is missing, the newest, from E_m to the use at step m itself. From the
+    oldest use to m, both ends counted, there are m − oldest + 1."""
+    return _kept(T, every, back) - T
+
+
+@kept_paths.wrong
+def triangles_of_back(T, every, back):
+    """You count a full triangle of `back` errors for each group. A group has only `every` errors;
+    the other steps of its walk have sent theirs before."""
+    return T // every * (back * (back + 1) // 2)
 
 
 # ---------------------------------------------------------------- truncation in chunks
@@ -1828,6 +2110,40 @@ def first_step_of_each_chunk_missing(x, d, h0, W_xh, W_hh, k):
         (_swept(h, d, W_hh, last, first + 1) for first, last in _chunks(len(x), k)),
         np.zeros_like(W_hh),
     )
+
+
+@chunked_gradient.wrong
+def signal_of_the_chunk_before(x, d, h0, W_xh, W_hh, k):
+    """delta_a is set to zero once, before the loop over the chunks. So the second chunk begins with
+    what the first one left behind. Set it to zero for each chunk."""
+    h = _run(x, h0, W_xh, W_hh)
+    total, delta_a = np.zeros_like(W_hh), np.zeros_like(h0)
+    for first, last in _chunks(len(x), k):
+        for t in range(last, first - 1, -1):
+            delta_a = (1 - h[t] ** 2) * (h[t] - d[t - 1] + W_hh.T @ delta_a)
+            total += np.outer(delta_a, h[t - 1])
+    return total
+
+
+@chunked_gradient.wrong
+def slope_on_the_own_error(x, d, h0, W_xh, W_hh, k):
+    """The slope 1 − h_t² multiplies the error of step t alone. All that reaches h_t goes back
+    through its tanh: add first, then multiply the sum."""
+    h = _run(x, h0, W_xh, W_hh)
+    total = np.zeros_like(W_hh)
+    for first, last in _chunks(len(x), k):
+        delta_a = np.zeros_like(h0)
+        for t in range(last, first - 1, -1):
+            delta_a = (1 - h[t] ** 2) * (h[t] - d[t - 1]) + W_hh.T @ delta_a
+            total += np.outer(delta_a, h[t - 1])
+    return total
+
+
+@chunked_gradient.wrong
+def error_turned_around(x, d, h0, W_xh, W_hh, k):
+    """Your error is d_t − h_t. The derivative of ½ ‖h_t − d_t‖² is h_t − d_t; turned around, the
+    update would walk uphill."""
+    return -chunked_gradient.solution(x, d, h0, W_xh, W_hh, k)
 
 
 # ---------------------------------------------------------------- a truncation that is cheap
