@@ -1888,7 +1888,7 @@ def chunked_gradient(x, d, h0, W_xh, W_hh, k):
     over chunks of k steps (the last may be shorter) the gradient of W_hh that no signal from a
     later chunk enters; return it, (H, H).
     By hand: with x = (−1, 1), d = (1, 0), h_0 = 1, W_xh = W_hh = 1 the states are h_1 = 0 and
-    h_2 = 0.7616. With k = 1 the gradient is −1; with k = 2 it would be −0.6801.
+    h_2 = 0.7616. With k = 1 the gradient is −1; with k = 2 it would be −0.680.
     """
     h = [h0]
     for x_t in x:
