@@ -310,7 +310,7 @@ class Score:
     held: float
 
 
-def scores(layer: Kind, seed: int, updates: Iterable[int] = UPDATES) -> list[Score]:
+def run(layer: Kind, seed: int, updates: Iterable[int] = UPDATES) -> list[Score]:
     """Train on the start text with the settings of the page, and look after some updates.
 
     Parameters
@@ -319,14 +319,14 @@ def scores(layer: Kind, seed: int, updates: Iterable[int] = UPDATES) -> list[Sco
     seed : int from 0
     updates : whole numbers from 1
     """
-    run = Run(tea_party(), Settings(layer=layer, seed=seed))
-    looks = sorted({require_size("updates", k) for k in updates})
+    learner = Run(tea_party(), Settings(layer=layer, seed=seed))
+    looks = sorted({require_size("updates", count) for count in updates})
     found, bits = [], []
     for count in range(1, looks[-1] + 1):
-        bits.append(run.update().E)
+        bits.append(learner.update().E)
         if count in looks:
             mean = float(np.mean(bits[-10:]))
-            found.append(Score(layer, count, seed, round(mean, 3), round(run.held(), 3)))
+            found.append(Score(layer, count, seed, round(mean, 3), round(learner.held(), 3)))
     return found
 
 
@@ -348,7 +348,7 @@ def table(found: Iterable[Score]) -> str:
 
 
 def _trial(layer: Kind, seed: int) -> dict[str, Any]:
-    found = scores(layer, seed)
+    found = run(layer, seed, UPDATES)
     return {str(s.updates): [s.bits, s.held] for s in found}
 
 

@@ -23,7 +23,7 @@ export function curve() {
 }
 
 /** The next of 100, 200, 500, 1000, … */
-export function round(x) {
+export function roundUp(x) {
   const ten = 10 ** Math.floor(Math.log10(x));
   return ten * [1, 2, 5, 10].find((k) => k * ten >= x);
 }

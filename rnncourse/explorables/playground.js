@@ -1,4 +1,4 @@
-import { curve, named, round } from "./curves.js";
+import { curve, named, roundUp } from "./curves.js";
 import { axes, circle, clamp, fmt, framed, line, path, power, rect, tag, text } from "./draw.js";
 import { mount } from "./kit.js";
 
@@ -97,7 +97,7 @@ function view(ui) {
     const guess = data.guess[s.task];
     const here = losses.at();
     const runs = earlier.filter(({ was }) => was.task === s.task);
-    const most = round(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
+    const most = roundUp(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
     const place = ([k, E]) => [a.x(k), a.y(Math.min(E, 1.4 * guess))];
     const labels = [{ x: a.right + 9, y: a.y(guess) - 6, s: t("guess"), cls: "quiet" }];
@@ -192,7 +192,7 @@ function view(ui) {
   ui.panel("norm", (w, height) => {
     if (!more.open) return "";
     const at = norms.at();
-    const most = round(Math.max(100, at.at(-1)?.[0] ?? 0));
+    const most = roundUp(Math.max(100, at.at(-1)?.[0] ?? 0));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [-4, 2, [-4, -2, 0, 2], t("norm.y")], log: true, right: 14, top: 42 });
     const limit = Math.log10(s.max_norm);
     return a.svg + text(6, 32, t(s.layer === "rnn" ? "radius" : "radius.gates", { rho: fmt(spectralRadius(now.W_hh, s.units)), sigma: fmt(stretch(now.W_hh, s.units)) }), "hidden", "start") +

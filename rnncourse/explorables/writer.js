@@ -1,5 +1,5 @@
 /* global work */ // The function that a worker runs: what text.js exports.
-import { curve, named, round } from "./curves.js";
+import { curve, named, roundUp } from "./curves.js";
 import { axes, circle, clamp, fmt, halo, html, line, path, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
 import { worker } from "./worker.js";
@@ -8,7 +8,7 @@ const SETTINGS = ["layer", "units", "learning_rate", "chunk", "streams", "seed"]
 const LOOK = 20; // updates from one look at the held-out part to the next
 const [CELL, LAST] = [13, 119]; // width of a character of the piece, and how many stand before its last one
 const WIDE = /[\p{sc=Han}\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{Extended_Pictographic}]/u; // two columns wide
-const safe = (s) => s.replace(/[&<]/g, (c) => ({ "&": "&amp;", "<": "&lt;" })[c]);
+const escaped = (s) => s.replace(/[&<]/g, (c) => ({ "&": "&amp;", "<": "&lt;" })[c]);
 const seen = (s) => s.replace(/[\n\t]/g, (c) => (c === "\n" ? "↵" : "⇥"));
 const grouped = (n) => n.toLocaleString("en");
 
@@ -120,7 +120,7 @@ function view(ui, model) {
   /** A line, the words of the text bold. */
   function written(x, y, s, size) {
     const marks = seen(s).replace(/\p{L}{3,}|\p{Lo}+|./gsu, (part) =>
-      vocabulary.has(part) ? tag("tspan", { style: "font-weight:bold;fill:var(--ink)" }, part) : safe(part));
+      vocabulary.has(part) ? tag("tspan", { style: "font-weight:bold;fill:var(--ink)" }, part) : escaped(part));
     return tag("text", { x, y, class: "quiet", style: `white-space:pre;font:${size}px ui-monospace,monospace` }, marks);
   }
   ui.panel("samples", (w, height) => {
@@ -146,7 +146,7 @@ function view(ui, model) {
     if (bad) return "";
     const { nothing, often } = spelled;
     const high = Math.max(1, 1.15 * nothing);
-    const most = round(Math.max(100, count));
+    const most = roundUp(Math.max(100, count));
     const ticks = Array.from({ length: Math.floor(high / 2) + 1 }, (_, k) => 2 * k);
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, high, ticks, t("bits")], right: 14 });
     const place = ([k, bits]) => [a.x(k), a.y(Math.min(bits, high))];
@@ -156,7 +156,7 @@ function view(ui, model) {
     return a.svg + curves.map(({ points, cls }) => path(points, `${cls} thick`)).join("") +
       guess(nothing, "nothing") + (nothing - often > 0.12 * high ? guess(often, "often") : "") +
       curves.map(({ points, cls }) => circle(...points.at(-1), 4, cls)).join("") +
-      named(curves.map(({ key, cls, points, end }) => ({ x: points.at(-1)[0], y: points.at(-1)[1] + 5, s: t(key, { bits: fmt(end) }), cls })), w, a.bottom - 4);
+      named(curves.map(({ key, cls, points, end }) => ({ x: points.at(-1)[0], y: points.at(-1)[1] + 5, s: count < 0.3 * most ? "" : t(key, { bits: fmt(end) }), cls })), w, a.bottom - 4);
   }, { height: (w) => (w < 500 ? 150 : 190), min: 300 });
 
   // ---- controls
@@ -198,7 +198,7 @@ function view(ui, model) {
     const frame = "fill:none;stroke:var(--ink);stroke-width:2px";
     const most = Math.max(...reach) || 1;
     const letter = (c, k) => tag("text", { x: place(k, w)[0] + CELL / 2, y: place(k, w)[1] + 16, "text-anchor": "middle",
-      class: k < now ? "" : "quiet", style: "font:14px ui-monospace,monospace" }, safe(seen(c)));
+      class: k < now ? "" : "quiet", style: "font:14px ui-monospace,monospace" }, escaped(seen(c)));
     const top = place(LAST, w)[1] + 72;
     const column = w / h.length;
     const bars = (cls, sign) => path(h.flatMap((v, i) => (v * sign > 0 ? [[column * (i + 0.5), top], [column * (i + 0.5), top - 24 * v], [NaN, NaN]] : [])),
