@@ -25,8 +25,9 @@ PLACES = {
     "carousel": "book/4-lstm/forget-bias.html",
     "activations": "book/4-lstm/watched.html",
     "playground": "book/playground.html",
+    "writer": "book/your-text.html",
 }
-STARTS = {"playground": "Train"}  # the button that does so, if it is not Play
+STARTS = {"playground": "Train", "writer": "Train"}  # the button that does so, if it is not Play
 PAGES = sorted(set(PLACES.values()))
 
 
