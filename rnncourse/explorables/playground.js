@@ -1,6 +1,6 @@
-import { curve, named, roundUp } from "./curves.js";
 import { axes, circle, clamp, fmt, framed, line, path, power, rect, tag, text } from "./draw.js";
 import { mount } from "./kit.js";
+import { curve, named, roundUp } from "./curves.js";
 
 const SYMBOLS = { "first symbol": "ABCDxy", "temporal order": "ABxy", echo: "ABCD" };
 const SETTINGS = ["task", "layer", "lag", "units", "rule", "learning_rate", "max_norm", "init", "forget_bias", "batch_size", "seed"];

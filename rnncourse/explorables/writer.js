@@ -1,7 +1,7 @@
 /* global work */ // The function that a worker runs: what text.js exports.
-import { curve, named, roundUp } from "./curves.js";
 import { axes, circle, clamp, fmt, halo, html, line, path, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
+import { curve, named, roundUp } from "./curves.js";
 import { worker } from "./worker.js";
 
 const SETTINGS = ["layer", "units", "learning_rate", "chunk", "streams", "seed"];
@@ -48,14 +48,13 @@ function paragraph(s, w, y, cls) {
 function view(ui, model) {
   const { state: s, t, data } = ui;
   const { clean, fault, first, spell, MOST } = work();
-  let [number, known, earlier, box] = [0, "", [], undefined];
+  let [number, known] = [0, ""];
+  let box, theirs; // the box, and the text that Python has too
   let helper, sent, training, count, last, held, error, losses, looks, kept, now, read;
-  let [given, characters, bad, spelled, vocabulary] = [undefined, [], "", undefined, new Set()];
+  let given, characters, bad, spelled, vocabulary;
 
-  const source = () => model.get("text") ?? data.text;
-  /** What is to be read, if it differs from what was. */
+  /** Read a text; one that cannot be learned only says why. */
   function take(text) {
-    if (text === given) return;
     given = text;
     characters = clean(text);
     bad = fault(characters);
@@ -94,7 +93,7 @@ function view(ui, model) {
   document.addEventListener("visibilitychange", away);
   ui.leave = () => (document.removeEventListener("visibilitychange", away), helper?.end());
   ui.busy = () => training;
-  ui.reset = () => ((known = ""), model.set("text", data.text), take(data.text), (box.value = given));
+  ui.reset = () => (([known, theirs] = ["", undefined]), model.set("text", data.text));
 
   const untrained = () => ({ count: 0, line: first(spelled, settings(), s.temperature), at: s.temperature });
   /** A new run, with the present text and settings. */
@@ -106,10 +105,11 @@ function view(ui, model) {
     if (!bad) kept = [untrained()];
   }
   ui.each(() => {
-    if (!bad) take(source());
-    const key = JSON.stringify(settings());
-    if (key !== known || given !== earlier) begin();
-    [known, earlier] = [key, given];
+    const text = model.get("text") ?? data.text;
+    if (text !== theirs) take((theirs = text));
+    const key = JSON.stringify([settings(), given]);
+    if (key !== known) begin();
+    known = key;
     if (!bad && !count && kept[0].at !== s.temperature) kept = [untrained()];
     const asked = JSON.stringify([s.temperature, more.open ? s.position : 0]);
     if (!bad && asked !== sent && (sent || more.open)) tell({});
@@ -123,7 +123,7 @@ function view(ui, model) {
       vocabulary.has(part) ? tag("tspan", { style: "font-weight:bold;fill:var(--ink)" }, part) : escaped(part));
     return tag("text", { x, y, class: "quiet", style: `white-space:pre;font:${size}px ui-monospace,monospace` }, marks);
   }
-  ui.panel("samples", (w, height) => {
+  ui.panel("samples", (w) => {
     const narrow = w < 500;
     const [size, left, step, rows] = narrow ? [12, 0, 33, 7] : [13, 110, 22, 9];
     const columns = (left) => Math.floor((w - left - 4) / (0.605 * size));
@@ -135,7 +135,7 @@ function view(ui, model) {
       return text(0, y - (narrow ? 4 : 0), label, "quiet", "start") + written(left, y + (narrow ? 10 : 0), lines(line, columns(left), 1)[0], size);
     };
     const top = 42 + step * rows + 4;
-    const below = !now ? text(0, top + 18, t("press"), "quiet", "start")
+    const below = !now ? paragraph(t("press"), w, top + 18, "quiet")
       : text(0, top, t("now", { k: grouped(count) }), "label", "start") +
         lines(now, columns(0), 3).map((part, i) => written(0, top + 19 + 18 * i, part, size)).join("");
     return text(0, 14, t("writes"), "label", "start") + shown.map(row).join("") + line(0, top - 19, w, top - 19, "grid") + below;
@@ -150,13 +150,13 @@ function view(ui, model) {
     const ticks = Array.from({ length: Math.floor(high / 2) + 1 }, (_, k) => 2 * k);
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, high, ticks, t("bits")], right: 14 });
     const place = ([k, bits]) => [a.x(k), a.y(Math.min(bits, high))];
-    const curves = [["trained", losses.at(), 1, "error"], ["held", looks.at(), LOOK, "hidden"]].map(([key, at, each, cls]) =>
-      ({ key, cls, points: at.map(([k, bits]) => place([k * each, bits])), end: at.at(-1)?.[1] })).filter(({ points }) => points.length);
+    const curves = [["trained", losses.at(), 1, "error", 18], ["held", looks.at(), LOOK, "hidden", -8]].map(([key, at, each, cls, below]) =>
+      ({ key, cls, below, points: at.map(([k, bits]) => place([k * each, bits])), end: at.at(-1)?.[1] })).filter(({ points }) => points.length);
     const guess = (bits, key) => line(a.left, a.y(bits), a.right, a.y(bits), "dash") + text(a.right, a.y(bits) - 6, t(key, { bits: fmt(bits) }), "quiet", "end", halo);
     return a.svg + curves.map(({ points, cls }) => path(points, `${cls} thick`)).join("") +
       guess(nothing, "nothing") + (nothing - often > 0.12 * high ? guess(often, "often") : "") +
       curves.map(({ points, cls }) => circle(...points.at(-1), 4, cls)).join("") +
-      named(curves.map(({ key, cls, points, end }) => ({ x: points.at(-1)[0], y: points.at(-1)[1] + 5, s: count < 0.3 * most ? "" : t(key, { bits: fmt(end) }), cls })), w, a.bottom - 4);
+      named(curves.map(({ key, cls, below, points, end }) => ({ x: points.at(-1)[0], y: points.at(-1)[1] + below, s: count < 0.3 * most ? "" : t(key, { bits: fmt(end) }), cls })), w, a.bottom - 4);
   }, { height: (w) => (w < 500 ? 150 : 190), min: 300 });
 
   // ---- controls
@@ -176,7 +176,7 @@ function view(ui, model) {
   const note = ui.controls.lastChild.querySelector(".note");
   box.onchange = () => {
     take(box.value);
-    if (!bad) model.set("text", box.value);
+    if (!bad) model.set("text", (theirs = given));
     ui.set({});
   };
   const told = () => t(`bad.${bad}`, { n: grouped(characters.length), most: grouped(MOST), c: seen(characters[0] ?? "") });

@@ -99,7 +99,8 @@ RUN = """(t, [text, settings, updates]) => {
   const before = lines();
   const done = Array.from({ length: updates }, () => it.update());
   const all = (key) => done.map((u) => u[key]);
-  return { E: all("E"), held: all("held"), lines: [before, lines()], read: [1, 17, 500].map(it.read) };
+  const read = [1, 17, 500].map(it.read);
+  return { E: all("E"), held: all("held"), lines: [before, lines()], read };
 }"""
 CASES = [
     (TEXT, {"layer": "gru", **SMALL}),
