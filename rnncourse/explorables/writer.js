@@ -1,7 +1,7 @@
 /* global work */ // The function that a worker runs: what text.js exports.
 import { axes, circle, clamp, fmt, halo, html, line, path, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
-import { curve, named, roundUp } from "./curves.js";
+import { curve, roundUp } from "./curves.js";
 import { worker } from "./worker.js";
 
 const SETTINGS = ["layer", "units", "learning_rate", "chunk", "streams", "seed"];
@@ -150,13 +150,13 @@ function view(ui, model) {
     const ticks = Array.from({ length: Math.floor(high / 2) + 1 }, (_, k) => 2 * k);
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, high, ticks, t("bits")], right: 14 });
     const place = ([k, bits]) => [a.x(k), a.y(Math.min(bits, high))];
-    const curves = [["trained", losses.at(), 1, "error", 18], ["held", looks.at(), LOOK, "hidden", -8]].map(([key, at, each, cls, below]) =>
-      ({ key, cls, below, points: at.map(([k, bits]) => place([k * each, bits])), end: at.at(-1)?.[1] })).filter(({ points }) => points.length);
+    const curves = [["held", looks.at(), LOOK, "hidden"], ["trained", losses.at(), 1, "error"]].filter(([, at]) => at.length).map(([key, at, each, cls]) =>
+      ({ cls, points: at.map(([k, bits]) => place([k * each, bits])), told: t(key, { bits: fmt(at.at(-1)[1]) }) }));
+    const end = ([x, y], cls) => (cls === "hidden" ? rect(x - 4, y - 4, 8, 8, cls) : circle(x, y, 4.5, cls));
     const guess = (bits, key) => line(a.left, a.y(bits), a.right, a.y(bits), "dash") + text(a.right, a.y(bits) - 6, t(key, { bits: fmt(bits) }), "quiet", "end", halo);
-    return a.svg + curves.map(({ points, cls }) => path(points, `${cls} thick`)).join("") +
+    return a.svg + curves.map(({ cls, points }) => path(points, `${cls} thick`)).join("") +
       guess(nothing, "nothing") + (nothing - often > 0.12 * high ? guess(often, "often") : "") +
-      curves.map(({ points, cls }) => circle(...points.at(-1), 4, cls)).join("") +
-      named(curves.map(({ key, cls, below, points, end }) => ({ x: points.at(-1)[0], y: points.at(-1)[1] + below, s: count < 0.3 * most ? "" : t(key, { bits: fmt(end) }), cls })), w, a.bottom - 4);
+      curves.map(({ cls, points, told }, i) => end(points.at(-1), cls) + text(w - 112 * i, 14, told, cls, "end")).join("");
   }, { height: (w) => (w < 500 ? 150 : 190), min: 300 });
 
   // ---- controls

@@ -217,7 +217,8 @@ def test_tab_reaches_every_control_and_the_focus_shows(figure):
         style = figure.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert style != "none"
     wanted = figure.root.evaluate(
-        """e => [...e.querySelectorAll('button, input, select, textarea, summary')].map((x, i) => [x, i])
+        """e => [...e.querySelectorAll('button, input, select, textarea, summary')]
+        .map((x, i) => [x, i])
         .filter(([x]) => x.offsetParent && !x.disabled && !(x.type === 'radio' && !x.checked))
         .map(([, i]) => i)"""
     )
