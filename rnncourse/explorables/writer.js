@@ -51,7 +51,7 @@ function view(ui, model) {
   let [number, known] = [0, ""];
   let box, theirs; // the box, and the text that Python has too
   let helper, sent, training, count, last, held, error, losses, looks, kept, now, read;
-  let given, characters, bad, spelled, vocabulary;
+  let given, learned, characters, bad, spelled, vocabulary;
 
   /** Read a text; one that cannot be learned only says why. */
   function take(text) {
@@ -107,9 +107,9 @@ function view(ui, model) {
   ui.each(() => {
     const text = model.get("text") ?? data.text;
     if (text !== theirs) take((theirs = text));
-    const key = JSON.stringify([settings(), given]);
-    if (key !== known) begin();
-    known = key;
+    const key = JSON.stringify(settings());
+    if (key !== known || given !== learned) begin();
+    [known, learned] = [key, given];
     if (!bad && !count && kept[0].at !== s.temperature) kept = [untrained()];
     const asked = JSON.stringify([s.temperature, more.open ? s.position : 0]);
     if (!bad && asked !== sent && (sent || more.open)) tell({});
@@ -181,7 +181,8 @@ function view(ui, model) {
   };
   const told = () => t(`bad.${bad}`, { n: grouped(characters.length), most: grouped(MOST), c: seen(characters[0] ?? "") });
   ui.each(() => {
-    if (box.shown !== given) box.value = box.shown = given;
+    if (box.shown !== given && box.value !== given) box.value = given;
+    box.shown = given;
     const rare = spelled?.rare > 0 ? t("rare", { n: grouped(spelled.rare + 1) }) : "";
     put(note, html(bad ? told() : t("stays", { n: grouped(characters.length), kinds: spelled.alphabet.length }) + rare));
   });
