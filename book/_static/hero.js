@@ -20,7 +20,7 @@
   }));
   const word = steps.map(({ button }) => LETTERS.indexOf(button.textContent));
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  let network, losses, score, timer, one;
+  let network, losses, score, timer, due, one;
 
   /** Fill the words that the page has for `name`. */
   const say = (name, values = {}) => hero.dataset[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
@@ -86,7 +86,9 @@
   function play() {
     if (update()) return finish();
     draw();
-    timer = setTimeout(play, PACE);
+    const now = performance.now();
+    due = Math.max(due + PACE, now - 1000); // a slow page catches up, one that was away does not rush
+    timer = setTimeout(play, due - now);
   }
   /** The same without motion: the end at once, when it is reached. */
   function leap() {
@@ -100,6 +102,7 @@
     if (hero.dataset.state === "running") return state("paused", "on");
     if (hero.dataset.state === "done") begin();
     state("running", "pause");
+    due = performance.now();
     summary.textContent = say("bet");
     (still.matches ? leap : play)();
   });

@@ -205,7 +205,7 @@ def test_nothing_moves_before_start_and_then_it_learns_in_twenty_seconds(hero):
     page = hero(clock=True)
     figure = page.locator(".course-hero")
     first = drawn(page)
-    page.clock.run_for(5000)
+    page.clock.run_for(2000)
     assert drawn(page) == first
     assert figure.get_attribute("data-state") == "waiting"
     state, odds, line = shown(first)
@@ -225,7 +225,7 @@ def test_nothing_moves_before_start_and_then_it_learns_in_twenty_seconds(hero):
     assert start.inner_text() == "Go on"
     page.locator(".course-hero .letter").first.click()  # another word meanwhile
     paused = drawn(page)
-    page.clock.run_for(3000)
+    page.clock.run_for(1000)
     assert drawn(page) == paused
     start.click()
     page.clock.run_for(10_000)
