@@ -1,116 +1,130 @@
-// The network at work on the front page: one unit, unrolled over its steps.
+// The network on the front page: it learns to name the first of six letters while the reader looks on.
+// What trains it is `coursePlay`, from the package (book/_ext/hero.py).
 (() => {
   "use strict";
 
-  // h_t = tanh(W_hh h_{t-1} + W_xh x_t + b_h) and y_t = W_hy h_t + b_y for every x_t, from h_0 = 0.
-  function run(x, { W_xh, W_hh, b_h, W_hy, b_y }) {
-    let h = 0;
-    return x.map((x_t) => {
-      h = Math.tanh(W_hh * h + W_xh * x_t + b_h);
-      return { h, y: W_hy * h + b_y };
-    });
-  }
-
-  // What has become of the last signal in x: "silent" if there was none, "missed" if an older signal
-  // holds its place, else "forgotten", "fading" or "kept".
-  function verdict(x, h_T) {
-    const last = x.filter((x_t) => x_t !== 0).pop();
-    if (last === undefined) return "silent";
-    if (Math.abs(h_T) < 0.1) return "forgotten";
-    if (h_T * last < 0) return "missed";
-    return Math.abs(h_T) < 0.6 ? "fading" : "kept";
-  }
-
-  globalThis.courseHero = { run, verdict };
+  const LETTERS = "ABCDxy";
+  const PACE = 90; // ms from one update to the next
+  const SLICE = 10; // ms of work at once where nothing may move
+  const MEAN = 10; // updates, of whose losses the line shows the mean
 
   const hero = document.querySelector(".course-hero");
   if (!hero) return;
-  const weights = JSON.parse(hero.dataset.weights);
-  const [start, slider, output, summary] = [".start", "input", ".value", ".summary"].map((part) =>
-    hero.querySelector(part),
-  );
-  const columns = [...hero.querySelectorAll(".step")].map((step) => ({
-    step,
-    input: step.querySelector(".x"),
-    nodes: [step.querySelector(".h"), step.querySelector(".y")],
+  const { forward, room, run, solved } = coursePlay;
+  const { chart: [most, top], ...settings } = JSON.parse(hero.dataset.settings);
+  const [start, told, summary, curve] = [".start", ".told", ".summary", ".curve"].map((part) => hero.querySelector(part));
+  const bars = [...hero.querySelectorAll(".answer li")];
+  const steps = [...hero.querySelectorAll(".step")].map((step) => ({
+    dots: [...step.querySelectorAll("i")],
+    button: step.querySelector("button"),
   }));
-  const x = columns.map(({ input }) => Number(input.value));
-  const written = (value, digits) =>
-    (Math.round(value * 10 ** digits) / 10 ** digits || 0).toFixed(digits).replace("-", "−");
-  let timer, speech;
+  const word = steps.map(({ button }) => LETTERS.indexOf(button.textContent));
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let network, losses, score, timer, due, one;
 
-  // Show the steps up to `shown`; the others wait. Return the last of all steps.
-  function draw(shown) {
-    const steps = run(x, { ...weights, W_hh: slider.valueAsNumber });
-    columns.forEach(({ step, nodes }, k) => {
-      const there = k < shown;
-      const { h, y } = steps[k];
-      const carried = k && slider.valueAsNumber * steps[k - 1].h;
-      const texts = there ? [written(h, 2), written(y, 0)] : ["", k + 1 === steps.length ? "?" : ""];
-      nodes.forEach((node, n) => {
-        node.textContent = texts[n];
-        node.setAttribute("aria-label", `${"hy"[n]} = ${texts[n] || "?"}`);
-      });
-      step.classList.toggle("now", k + 1 === shown && hero.dataset.state === "running");
-      step.classList.toggle("below", there && h < 0);
-      step.style.setProperty("--h", there ? Math.abs(h).toFixed(3) : 0);
-      step.style.setProperty("--carried", there ? Math.min(1, Math.abs(carried)).toFixed(3) : 0);
+  /** Fill the words that the page has for `name`. */
+  const say = (name, values = {}) => hero.dataset[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  const now = () => ({
+    k: losses.length,
+    right: Math.round(100 * score),
+    words: (losses.length * settings.batch_size).toLocaleString("en"),
+  });
+
+  /** The states and the odds of each answer for the reader's word. */
+  function read() {
+    const { T, D, H, O } = network.sizes;
+    one ??= room(settings.layer, { T, D, H, O, B: 1 });
+    const x = new Float64Array(T * D);
+    word.forEach((k, t) => (x[t * D + k] = 1));
+    forward(network.P, one, x);
+    const odds = one.y.slice(-O).map(Math.exp);
+    const sum = odds.reduce((a, b) => a + b);
+    return { h: steps.map((_, t) => one.h.subarray((t + 1) * H, (t + 2) * H)), odds: odds.map((v) => v / sum) };
+  }
+
+  function draw() {
+    const { h, odds } = read();
+    steps.forEach(({ dots }, t) => dots.forEach((dot, k) => {
+      dot.style.setProperty("--h", Math.abs(h[t][k]).toFixed(3));
+      dot.classList.toggle("below", h[t][k] < 0);
+    }));
+    bars.forEach((bar, k) => {
+      bar.style.setProperty("--p", odds[k].toFixed(3));
+      bar.lastChild.textContent = `${Math.round(100 * odds[k])} %`;
+      bar.classList.toggle("right", k === word[0]);
     });
-    return steps[steps.length - 1];
+    const points = losses.map((_, k) => {
+      const last = losses.slice(Math.max(0, k + 1 - MEAN), k + 1);
+      const E = last.reduce((a, b) => a + b) / last.length;
+      return `${((100 * (k + 1)) / most).toFixed(2)} ${(100 - (100 * E) / top).toFixed(2)}`;
+    });
+    curve.setAttribute("d", points.length ? `M${points.join("L")}` : "");
+    told.textContent = say(score === score ? "update" : losses.length ? "early" : "untrained", now());
   }
 
-  // The one text that is spoken: after the last step, or when the reader's hand rests.
-  function tell(patience) {
-    const { h, y } = draw(columns.length);
-    clearTimeout(speech);
-    speech = setTimeout(() => {
-      summary.textContent = hero.dataset[verdict(x, h)].replace("{y}", written(y, 0));
-    }, patience);
+  function state(name, button) {
+    hero.dataset.state = name;
+    start.textContent = say(button);
   }
-
+  function begin() {
+    network = run(settings);
+    [losses, score] = [[], NaN];
+  }
+  /** One update; whether it was the last. */
+  function update() {
+    const made = network.update();
+    losses.push(made.E);
+    if (!Number.isNaN(made.score)) score = made.score;
+    return solved(settings.task, made.score);
+  }
   function finish() {
-    hero.dataset.state = "done";
-    start.textContent = start.dataset.again;
-    tell(0);
+    state("done", "again");
+    summary.textContent = say("solved", now());
+    draw();
   }
 
-  function play(step) {
-    draw(step);
-    timer = setTimeout(() => (step < columns.length ? play(step + 1) : finish()), 650);
+  function play() {
+    if (update()) return finish();
+    draw();
+    const now = performance.now();
+    due = Math.max(due + PACE, now - 1000); // a slow page catches up, one that was away does not rush
+    timer = setTimeout(play, due - now);
   }
-
-  // A choice before the end is read when its step comes; after it, the numbers follow at once.
-  function changed() {
-    if (hero.dataset.state === "done") tell(400);
+  /** The same without motion: the end at once, when it is reached. */
+  function leap() {
+    const end = performance.now() + SLICE;
+    while (performance.now() < end) if (update()) return finish();
+    timer = setTimeout(leap);
   }
 
   start.addEventListener("click", () => {
     clearTimeout(timer);
-    clearTimeout(speech);
-    summary.textContent = "";
-    hero.dataset.state = "running";
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) finish();
-    else play(1);
+    if (hero.dataset.state === "running") return state("paused", "on");
+    if (hero.dataset.state === "done") begin();
+    state("running", "pause");
+    due = performance.now();
+    summary.textContent = say("bet");
+    (still.matches ? leap : play)();
   });
 
-  slider.addEventListener("input", () => {
-    output.textContent = written(slider.valueAsNumber, 1);
-    changed();
-  });
-
-  columns.forEach(({ input }, k) => {
-    input.addEventListener("click", () => {
-      x[k] = x[k] === 1 ? -1 : x[k] + 1;
-      input.value = x[k];
-      input.firstChild.textContent = written(x[k], 0);
-      changed();
+  steps.forEach(({ button }, t) => {
+    button.addEventListener("click", () => {
+      word[t] = t ? 9 - word[t] : (word[t] + 1) % 4; // x and y; A, B, C and D
+      button.textContent = LETTERS[word[t]];
+      button.setAttribute("aria-label", `${t + 1}: ${LETTERS[word[t]]}`);
+      draw();
     });
   });
 
-  addEventListener("beforeprint", () => draw(columns.length)); // paper shows it run
+  addEventListener("beforeprint", () => {
+    clearTimeout(timer);
+    if (hero.dataset.state === "done") return;
+    while (!update()); // paper shows it trained
+    finish();
+  });
 
+  begin();
   for (const control of hero.querySelectorAll(":disabled")) control.disabled = false;
-  slider.value = slider.defaultValue; // which a browser may have kept from the last visit
-  hero.dataset.state = "waiting";
-  draw(0);
+  state("waiting", "start");
+  draw();
 })();

@@ -225,6 +225,13 @@ def work_script() -> str:
     return f"const work = {_function(_code(files('work.js')), offered)};\n"
 
 
+@cache
+def play_script() -> str:
+    """Return what trains a network without a worker, as a classic script: it sets `coursePlay`."""
+    offered = "{ forward, room, run, solved }"
+    return f"globalThis.coursePlay = {_function(_code(files('play.js')), offered)};\n"
+
+
 def _in_script(data: object) -> str:
     """Return `data` as JSON that may stand in a script element."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -60,7 +60,7 @@ def front_page(browser) -> bytes:
     page = browser.new_page(viewport={"width": 1200, "height": 820}, reduced_motion="reduce")
     page.goto(FRONT.as_uri())
     page.locator(".course-hero .start").click()
-    page.wait_for_function("document.querySelector('.course-hero .summary').textContent")
+    page.wait_for_selector(".course-hero[data-state=done]")
     data = page.screenshot()
     page.close()
     return data

@@ -1,27 +1,31 @@
 """The front page (its hero, its ways in), and what all pages say of themselves to machines."""
 
 import gzip
-import json
 import math
 import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from browsers import PATIENCE
 from bs4 import BeautifulSoup
+from docutils.parsers.rst import DirectiveError
 from sphinx.errors import ExtensionError
 
-from rnncourse import equations, explorables
+from rnncourse import explorables
+from rnncourse.experiments import playground
+from rnncourse.nonlinear import softmax
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import drawings  # noqa: E402
 import head  # noqa: E402
+import hero as front  # noqa: E402
 import minutes  # noqa: E402
 
 FRONT = SITE / "book" / "index.html"
@@ -52,22 +56,6 @@ def site():
         pytest.fail("The book is not built: run `make book` first.", pytrace=False)
 
 
-def run(x, W_xh, W_hh, b_h, W_hy, b_y):
-    """Return h and y of every step of one unit, from the equations of the book."""
-    h, steps = np.zeros(1), []
-    for x_t in x:
-        h = equations.hidden_state(
-            np.array([x_t]), h, np.array([[W_xh]]), np.array([[W_hh]]), np.array([b_h])
-        )
-        y = equations.output(h, np.array([[W_hy]]), np.array([b_y]))
-        steps.append((float(h[0]), float(y[0])))
-    return steps
-
-
-def written(value: float, digits: int) -> str:
-    return f"{round(value, digits) + 0:.{digits}f}".replace("-", "−")
-
-
 # ---------------------------------------------------------------- the hero
 
 
@@ -94,98 +82,204 @@ def hero(browser):
     assert trouble == []
 
 
-def numbers(page) -> list[tuple[str, str]]:
-    """Return h and y of each step, as they are shown."""
-    columns = page.locator(".course-hero .step").all()
-    return [tuple(column.locator(f".{n}").inner_text() for n in "hy") for column in columns]
+def shown(figure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the states (T, H), the odds of each letter and the line of the loss, as drawn."""
+    dots = [
+        [
+            float(dot["style"].partition("--h:")[2].strip(" ;"))
+            * (-1 if "below" in dot.get("class", []) else 1)
+            for dot in step.select(".state i")
+        ]
+        for step in figure.select(".step")
+    ]
+    odds = [float(bar["style"].partition("--p:")[2].strip(" ;")) for bar in figure.select("li")]
+    line = figure.select_one(".curve")["d"]
+    places = [tuple(map(float, place.split())) for place in line.lstrip("M").split("L") if place]
+    return np.array(dots), np.array(odds), np.array(places)
 
 
-def test_the_still_shows_what_the_equations_give():
+def drawn(page) -> BeautifulSoup:
+    return BeautifulSoup(page.locator(".course-hero").evaluate("e => e.outerHTML"), "html.parser")
+
+
+def said(page, part: str) -> str:
+    return page.locator(f".course-hero .{part}").inner_text().replace("\xa0", " ")
+
+
+@cache
+def trained():
+    """Train the network of the front page in Python: its updates, and the model at the end."""
+    updates = []
+    for update, model in playground.train(front.SETTINGS):
+        updates.append(update)
+        if playground.solved("first symbol", update.score):
+            return updates, model
+    raise AssertionError
+
+
+def test_the_still_shows_the_network_that_python_trains():
+    updates, model = trained()
     figure = parsed(FRONT).select_one(".course-hero")
-    x = [int(button["value"]) for button in figure.select("button.x")]
-    steps = run(x, **json.loads(figure["data-weights"]))
-    shown = [
-        tuple(step.select_one(f".{n}").get_text() for n in "hy") for step in figure.select(".step")
+    letters = [button.get_text() for button in figure.select("button.letter")]
+    symbols = ["ABCDxy".index(letter) for letter in letters]
+    x = np.eye(6)[symbols][:, None]
+    state, odds, line = shown(figure)
+    np.testing.assert_allclose(state, model.layer.forward(x)[0][:, 0], atol=6e-4)
+    np.testing.assert_allclose(odds, softmax(model.predict(x)[-1, 0]), atol=6e-4)
+    assert [bar.get_text() for bar in figure.select("li")] == [
+        f"{letter}{100 * p:.0f} %" for letter, p in zip("ABCD", odds, strict=True)
     ]
-    assert shown == [(written(h, 2), written(y, 0)) for h, y in steps]
+    assert [bar.b.get_text() for bar in figure.select("li.right")] == letters[:1]
+    most, top = front.CHART
+    k = np.arange(1, len(updates) + 1)
+    means = np.array([np.mean([u.E for u in updates[max(0, n - 10) : n]]) for n in k])
+    expected = np.c_[100 * k / most, 100 - 100 * means / top]
+    np.testing.assert_allclose(line, expected, atol=6e-3)
+    assert line.min() >= 0
+    assert line.max() <= 100
+    still = figure.select_one(".still").get_text().replace("\xa0", " ")
+    assert f"after {len(updates)} updates of {front.SETTINGS.batch_size} words" in still
+    assert f"right on {100 * updates[-1].score:.0f} % of {playground.HELD_OUT} test words" in still
 
 
-def test_the_page_computes_what_the_package_computes(hero, rng):
-    names = ["W_xh", "W_hh", "b_h", "W_hy", "b_y"]
-    cases = [
-        (rng.normal(size=T).tolist(), dict(zip(names, rng.normal(size=5).tolist(), strict=True)))
-        for T in (1, 6, 40)
-    ]
-    page = hero()
-    got = page.evaluate("(cases) => cases.map(([x, W]) => courseHero.run(x, W))", cases)
-    for (x, weights), steps in zip(cases, got, strict=True):
-        pairs = [(step["h"], step["y"]) for step in steps]
-        np.testing.assert_allclose(pairs, run(x, **weights), rtol=1e-12, atol=1e-12)
-    # What has become of the signal, and that there are words for it.
-    for x, h, word in [
-        ([0, 0], 0.0, "silent"),
-        ([1, 0], 0.05, "forgotten"),
-        ([1, 0], 0.5, "fading"),
-        ([1, 0], 0.96, "kept"),
-        ([-1, 0], -0.96, "kept"),
-        ([1, -1, 0], 0.9, "missed"),
-    ]:
-        assert page.evaluate("([x, h]) => courseHero.verdict(x, h)", [x, h]) == word
-        assert parsed(FRONT).select_one(f".course-hero[data-{word}]")
+def test_what_is_said_of_the_words_is_so():
+    updates, _ = trained()
+    s, random = front.SETTINGS, playground.Random(front.SETTINGS.seed)
+    playground.network(s, random)
+    met = [playground.batch(s.task, s.lag, s.batch_size, random).x for _ in updates]
+    words = {tuple(word) for x in met for word in x.argmax(axis=2).T}
+    text = parsed(FRONT).select_one(".course-hero .about").get_text()
+    assert f"There are only {4 * 2**s.lag} such words" in text
+    assert len(words) == 4 * 2**s.lag  # "it has met them all"
+    assert abs(len(updates) * s.batch_size - 2000) < 500  # the right bet
 
 
-def test_nothing_moves_before_start_and_then_one_step_follows_another(hero):
-    page = hero(clock=True)
-    figure = page.locator(".course-hero")
-    page.clock.run_for(5000)
-    assert figure.get_attribute("data-state") == "waiting"
-    assert numbers(page) == [("", "")] * 5 + [("", "?")]
-    assert page.locator(".course-hero .summary").inner_text() == ""
-    page.locator(".start").click()
-    page.clock.run_for(700)
-    assert [h != "" for h, _ in numbers(page)] == [True, True] + [False] * 4
-    assert page.locator(".course-hero .summary").inner_text() == ""  # silent while it runs
-    page.clock.run_for(5000)
-    assert figure.get_attribute("data-state") == "done"
-    assert numbers(page)[-1] == ("0.03", "51")
-    assert "forgotten" in page.locator(".course-hero .summary").inner_text()
-
-
-def test_the_hero_is_played_with_the_keyboard_alone(hero):
+def test_without_motion_the_page_leaps_to_what_python_found(hero):
+    """With the keyboard alone, in the dark; and then each first letter is known."""
     page = hero(reduced_motion="reduce", color_scheme="dark")
+    page.evaluate(
+        """globalThis.took = [];
+        const wait = setTimeout;
+        globalThis.setTimeout = (work, ms) => wait(() => {
+          const from = performance.now();
+          if (work instanceof Function) work();
+          took.push(performance.now() - from);
+        }, ms);"""
+    )
     page.locator(".course-start").focus()
-    for _ in range(8):  # the other link, six inputs, Start
+    for _ in range(8):  # the other link, six letters, Start
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    # With reduced motion all steps are there at once.
-    assert page.locator(".course-hero").get_attribute("data-state") == "done"
-    page.keyboard.press("Tab")
-    for _ in range(15):
-        page.keyboard.press("ArrowRight")
-    x = [1, 0, 0, 0, 0, 0]
-    weights = {"W_xh": 3, "b_h": 0, "W_hy": 50, "b_y": 50}
-    expected = [(written(h, 2), written(y, 0)) for h, y in run(x, W_hh=2.0, **weights)]
-    assert page.locator(".course-hero .value").inner_text() == "2.0"
-    assert numbers(page) == expected
-    page.wait_for_function("document.querySelector('.summary').textContent.includes('still knows')")
-    page.locator(".course-hero .x").nth(3).focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Enter")  # 0, then 1, then −1
-    expected = run([1, 0, 0, -1, 0, 0], W_hh=2.0, **weights)
-    assert numbers(page) == [(written(h, 2), written(y, 0)) for h, y in expected]
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_selector(".course-hero[data-state=done]")
+    updates, _ = trained()
+    assert said(page, "told").startswith(f"Update {len(updates)}: right on 100 % of 200")
+    assert f"after {len(updates) * front.SETTINGS.batch_size:,} words" in said(page, "summary")
+    for here, there in zip(
+        shown(drawn(page)), shown(parsed(FRONT).select_one(".course-hero")), strict=True
+    ):
+        np.testing.assert_allclose(here, there, atol=0.011)
+    # A slice of work and the picture after it leave the page its breath.
+    took = sorted(page.evaluate("took"))
+    assert took[len(took) // 2] < 50
+    page.keyboard.press("Tab")  # the way on
+    assert "lag=60" in page.evaluate("document.activeElement.href")
+    first = page.locator(".course-hero .letter").first
+    first.focus()
+    for letter in "CDAB":
+        page.keyboard.press("Enter")
+        assert first.inner_text() == letter
+        assert first.get_attribute("aria-label") == f"1: {letter}"
+        bars = drawn(page).select("li")
+        assert [bar.b.get_text() for bar in bars if "right" in bar.get("class", [])] == [letter]
+        odds = shown(drawn(page))[1]
+        assert "ABCD"[odds.argmax()] == letter
+    before = shown(drawn(page))[0]
+    page.locator(".course-hero .letter").nth(3).click()
+    after = shown(drawn(page))[0]
+    assert page.locator(".course-hero .letter").nth(3).inner_text() == "x"
+    assert (before[:3] == after[:3]).all()
+    assert (before[3:] != after[3:]).any(axis=1).all()
+
+
+def test_nothing_moves_before_start_and_then_it_learns_in_twenty_seconds(hero):
+    page = hero(clock=True)
+    figure = page.locator(".course-hero")
+    first = drawn(page)
+    page.clock.run_for(2000)
+    assert drawn(page) == first
+    assert figure.get_attribute("data-state") == "waiting"
+    state, odds, line = shown(first)
+    assert abs(state).max() < 1
+    assert abs(odds - 0.25).max() < 0.05  # it guesses
+    assert line.size == 0
+    assert "50, 2,000 or 100,000" in said(page, "summary")
+    assert not page.locator(".further").is_visible()
+    start = page.locator(".start")
+    start.click()
+    assert said(page, "told") == "Update 1"
+    page.clock.run_for(3000)
+    updates, _ = trained()
+    known = f"{100 * updates[19].score:.0f} % of 200"
+    assert known in said(page, "told")
+    start.click()
+    assert start.inner_text() == "Go on"
+    page.locator(".course-hero .letter").first.click()  # another word meanwhile
+    paused = drawn(page)
+    page.clock.run_for(1000)
+    assert drawn(page) == paused
+    start.click()
+    page.clock.run_for(10_000)
+    assert figure.get_attribute("data-state") == "running"
+    assert "2,000" in said(page, "summary")  # not a word until the end
+    page.clock.run_for(10_000)
+    assert figure.get_attribute("data-state") == "done"
+    assert said(page, "summary").startswith("Solved")
+    assert page.locator(".further").is_visible()
+    start.click()
+    assert said(page, "told") == "Update 1"  # the same, once more
+    assert "2,000" in said(page, "summary")
+
+
+def test_the_hero_fits_a_phone(hero):
+    page = hero(reduced_motion="reduce")
+    height = page.locator(".course-hero").evaluate("e => e.offsetHeight")
+    page.locator(".start").click()
+    page.wait_for_selector(".course-hero[data-state=done]")
+    grown = page.locator(".course-hero").evaluate("e => e.offsetHeight") - height
+    assert abs(grown) <= 30  # what is below stays about where it is
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for button in page.locator(".course-hero button").all():
+            box = button.bounding_box()
+            assert min(box["width"], box["height"]) >= 24
+        sizes = page.locator(".course-hero :is(p, span, b, button)").evaluate_all(
+            "all => all.filter(e => e.innerText).map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert min(sizes) >= 11
 
 
 def test_without_javascript_the_still_says_it_all(hero):
     page = hero(java_script_enabled=False)
-    assert numbers(page)[-1] == ("0.03", "51")
-    last = page.locator(".course-hero .y").last
-    assert last.is_visible()
-    assert last.evaluate("node => getComputedStyle(node).color") != "rgba(0, 0, 0, 0)"
+    for part in (".state i", ".curve", "li.right", ".still", ".further a"):
+        assert page.locator(f".course-hero {part}").last.is_visible()
     assert not page.locator(".course-hero .start").is_visible()
-    assert page.get_by_text("all but forgotten").is_visible()
-    kept = run([1, 0, 0, 0, 0, 0], W_xh=3, W_hh=2, b_h=0, W_hy=50, b_y=50)[-1][1]
-    assert f"y would still be {kept:.0f}" in page.locator(".course-hero .still").inner_text()
+    assert not page.locator(".course-hero .summary").is_visible()
+
+
+def test_paper_shows_the_network_trained(hero):
+    page = hero()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert said(page, "summary").startswith("Solved")
+
+
+def test_a_directive_without_words_stops_the_build():
+    machine = SimpleNamespace(reporter=None)
+    directive = front.Hero("hero", [], {"start": "Start"}, [], 1, 0, "", None, machine)
+    with pytest.raises(DirectiveError) as error:
+        directive.run()
+    assert "no words for ['question', " in error.value.msg
+    assert "'start'" not in error.value.msg
 
 
 # ---------------------------------------------------------------- the ways in
@@ -254,7 +348,8 @@ def test_a_page_of_a_chapter_says_how_long_it_takes(path):
 
 
 def test_the_front_page_is_light():
-    assert len((ROOT / "book" / "_static" / "hero.js").read_bytes()) <= 6000
+    scripts = [SITE / "_static" / name for name in ("hero.js", "play.js")]
+    assert sum(script.stat().st_size for script in scripts) <= 20_000
     assert len(gzip.compress(FRONT.read_bytes())) <= 20_000
     assert (SITE / "_static" / "preview.png").stat().st_size <= 60_000
 
