@@ -6,7 +6,6 @@ from ..layers.lstm import LSTM
 from ..nonlinear import sigmoid
 from .definition import exercise, investigation
 
-
 # ---------------------------------------------------------------- the widest LSTM for a budget
 
 
@@ -446,11 +445,9 @@ def _latch_weights(answer):
     hints=(
         "Say in words what each valve should do at step 1, and what at all later steps.",
         "At step 1 one of X and Y is 1, later neither is. So a valve with 20 for both and the "
-        "bias −10 "
-        "is open at step 1 and shut later.",
+        "bias −10 is open at step 1 and shut later.",
         "The input gate opens at step 1 alone, the forget gate shuts at step 1 alone, and the "
-        "output "
-        "gate is always open. The candidate is positive for X and negative for Y.",
+        "output gate is always open. The candidate is positive for X and negative for Y.",
     ),
 )
 def latch(answer):
@@ -506,12 +503,11 @@ def _gates_of_a_step(rng):
     page="4-lstm/way-back",
     cases=_gates_of_a_step,
     hints=(
-        "Ask for each gate: which variable does it go into, what is it multiplied with there, "
-        "and is "
-        "it a sigmoid or a tanh?",
+        "Ask for each gate: which variable does it go into, what is it multiplied with there, and "
+        "is it a sigmoid or a tanh?",
         "One line has the wrong error, one the wrong partner, and one the wrong slope.",
-        "o goes into h_t, not into c_t. f is multiplied with the memory before the step. g is a"
-        " tanh.",
+        "o goes into h_t, not into c_t. f is multiplied with the memory before the step. g is a "
+        "tanh.",
     ),
 )
 def gate_errors(delta_h, delta_c, c_prev, c, f, i, o, g):
@@ -535,7 +531,7 @@ def gate_errors(delta_h, delta_c, c_prev, c, f, i, o, g):
     }
 
 
-def _broken(delta_h, delta_c, c_prev, c, f, i, o, g, lines):
+def _broken(lines, delta_h, delta_c, c_prev, c, f, i, o, g):
     """Return the errors with these lines as they were."""
     right = gate_errors.solution(delta_h, delta_c, c_prev, c, f, i, o, g)
     left = {
@@ -550,49 +546,49 @@ def _broken(delta_h, delta_c, c_prev, c, f, i, o, g, lines):
 def as_given(*step):
     """This is the code as it was given, with all three slips. Begin with o: into which variable
     does the output gate go?"""
-    return _broken(*step, lines="fog")
+    return _broken("fog", *step)
 
 
 @gate_errors.wrong
 def f_left(*step):
     """Two are repaired, one slip is left, in f. In c_t = f ⊙ c_{t−1} + i ⊙ g, what is f multiplied
     with?"""
-    return _broken(*step, lines="f")
+    return _broken("f", *step)
 
 
 @gate_errors.wrong
 def o_left(*step):
     """Two are repaired, one slip is left, in o. The output gate goes into h_t = o ⊙ tanh(c_t), so
     which error reaches it?"""
-    return _broken(*step, lines="o")
+    return _broken("o", *step)
 
 
 @gate_errors.wrong
 def g_left(*step):
     """Two are repaired, one slip is left, in g. The candidate is a tanh; what is the slope of tanh,
     read off its value?"""
-    return _broken(*step, lines="g")
+    return _broken("g", *step)
 
 
 @gate_errors.wrong
 def f_and_o_left(*step):
     """g is repaired. Two slips are left: one has the wrong error, one the wrong partner. Look at
     o and f."""
-    return _broken(*step, lines="fo")
+    return _broken("fo", *step)
 
 
 @gate_errors.wrong
 def f_and_g_left(*step):
     """o is repaired. Two slips are left: one has the wrong partner, one the wrong slope. Look at
     f and g."""
-    return _broken(*step, lines="fg")
+    return _broken("fg", *step)
 
 
 @gate_errors.wrong
 def o_and_g_left(*step):
     """f is repaired. Two slips are left: one has the wrong error, one the wrong slope. Look at
     o and g."""
-    return _broken(*step, lines="og")
+    return _broken("og", *step)
 
 
 @gate_errors.wrong
@@ -645,10 +641,9 @@ def _readings(rng):
     hints=(
         "Where does c_t go? Into h_t, and straight on into c_{t+1}. Each gives a term.",
         "The second term needs δ^c of the next step, so walk from the last step to the first. "
-        "After "
-        "the last step there is nothing to carry.",
-        "Keep carry, which begins at 0. At each step delta_c = first term + carry, and then "
-        "carry = f_t ⊙ delta_c for the step before.",
+        "After the last step there is nothing to carry.",
+        "Keep carry, which begins at 0. At each step delta_c = first term + carry, and then carry "
+        "= f_t ⊙ delta_c for the step before.",
     ),
 )
 def memory_errors(delta_h, f, o, c):
@@ -809,16 +804,13 @@ def _runs(rng):
     page="4-lstm/way-back",
     cases=_runs,
     hints=(
-        "Walk from step T to step 1. From step to step you hand on two things: the errors δ^a "
-        "of the "
-        "stacked gates, and the carry f ⊙ δ^c along the belt. Both begin at 0.",
+        "Walk from step T to step 1. From step to step you hand on two things: the errors δ^a of "
+        "the stacked gates, and the carry f ⊙ δ^c along the belt. Both begin at 0.",
         "At each step: δ^h = delta_out[t] + W_hhᵀ δ^a of the step after; one product sums over "
-        "the four "
-        "gates, since they are stacked. Then δ^c, then the four δ^{a_q}.",
+        "the four gates, since they are stacked. Then δ^c, then the four δ^{a_q}.",
         "Stack them in the order of the rows: np.concatenate([for i, for f, for g, for o]).",
-        "Add np.outer(delta_a, x[t]) to dW_xh, np.outer(delta_a, h[t − 1]) to dW_hh, and "
-        "delta_a to "
-        "db_h.",
+        "Add np.outer(delta_a, x[t]) to dW_xh, np.outer(delta_a, h[t − 1]) to dW_hh, and delta_a "
+        "to db_h.",
     ),
 )
 def lstm_backward(W_hh, x, h, c, gates, delta_out):
@@ -850,7 +842,7 @@ def lstm_backward(W_hh, x, h, c, gates, delta_out):
     return dW_xh, dW_hh, db_h
 
 
-def _walked_back(W_hh, x, h, c, gates, delta_out, slip=""):
+def _walked_back(slip, W_hh, x, h, c, gates, delta_out):
     """Return (δ^a, x_t, h_{t−1}) for each step, the last first, with one slip on the way."""
     T = len(x) - 1
     delta_a, delta_c, f_next, terms = np.zeros(len(W_hh)), np.zeros_like(c[0]), 0, []
@@ -891,109 +883,109 @@ def _sums(terms):
 def carry_dropped(*run):
     """The carry is missing: δ^c_t lacks f_{t+1} ⊙ δ^c_{t+1}, the error that comes back along the
     belt. It is the reason why one builds an LSTM."""
-    return _sums(_walked_back(*run, slip="no carry"))
+    return _sums(_walked_back("no carry", *run))
 
 
 @lstm_backward.wrong
 def outputs_only(*run):
     """δ^h_t holds only what enters from the outputs. h_t also works the four gates of the next
     step: add W_hhᵀ δ^a_{t+1}."""
-    return _sums(_walked_back(*run, slip="no W_hh"))
+    return _sums(_walked_back("no W_hh", *run))
 
 
 @lstm_backward.wrong
 def own_forget(*run):
     """The carry has the forget gate of its own step, f_t. From c_{t+1} back to c_t the error meets
     f_{t+1}; so keep f_t ⊙ δ^c_t for the step before."""
-    return _sums(_walked_back(*run, slip="own f"))
+    return _sums(_walked_back("own f", *run))
 
 
 @lstm_backward.wrong
 def no_forget(*run):
     """The carry passes whole, as if every forget gate were 1. It is f_{t+1} ⊙ δ^c_{t+1}."""
-    return _sums(_walked_back(*run, slip="no f"))
+    return _sums(_walked_back("no f", *run))
 
 
 @lstm_backward.wrong
 def newest_only(*run):
     """These are the terms of step T alone. The weights serve every step, so the terms of all steps
     add up."""
-    return _sums(_walked_back(*run)[:1])
+    return _sums(_walked_back("", *run)[:1])
 
 
 @lstm_backward.wrong
 def oldest_only(*run):
     """These are the terms of step 1 alone: each step overwrites what was there. Add with +=."""
-    return _sums(_walked_back(*run)[-1:])
+    return _sums(_walked_back("", *run)[-1:])
 
 
 @lstm_backward.wrong
 def h_of_this_step(*run):
     """dW_hh has h_t for h_{t−1}; the rest is right. W_hh multiplies the state before the step, so
     that is its partner."""
-    return _sums(_walked_back(*run, slip="h_t"))
+    return _sums(_walked_back("h_t", *run))
 
 
 @lstm_backward.wrong
 def c_of_this_step(*run):
     """The forget gate's error has c_t for its partner. The forget gate multiplies the memory
     before the step, c_{t−1}."""
-    return _sums(_walked_back(*run, slip="c_t"))
+    return _sums(_walked_back("c_t", *run))
 
 
 @lstm_backward.wrong
 def order_of_the_page(*run):
     """Your gradients are stacked f, i, o, g, the order in which the page presents the gates. The
     rows of W_hh are i, f, g, o; else each gate is updated with another's gradient."""
-    blocks = (np.split(part, 4) for part in _sums(_walked_back(*run)))
-    return tuple(np.concatenate([i, f, g, o][k] for k in (1, 0, 3, 2)) for i, f, g, o in blocks)
+    blocks = (np.split(part, 4) for part in _sums(_walked_back("", *run)))
+    return tuple(np.concatenate([f, i, o, g]) for i, f, g, o in blocks)
 
 
 @lstm_backward.wrong
 def no_slopes(*run):
     """Your δ^{a_q} stop before the squashing: they lack the slopes q (1 − q) of the three
     sigmoids and 1 − g² of the tanh."""
-    return _sums(_walked_back(*run, slip="no slope"))
+    return _sums(_walked_back("no slope", *run))
 
 
 @lstm_backward.wrong
 def no_slope_of_reading(*run):
     """The second tanh is missing: h_t reads c_t through a tanh, so 1 − tanh² c_t belongs in
     δ^c_t."""
-    return _sums(_walked_back(*run, slip="no second tanh"))
+    return _sums(_walked_back("no second tanh", *run))
 
 
 @lstm_backward.wrong
 def mean_over_steps(*run):
     """This is the mean over the steps. The error is a sum over them, and so is its gradient."""
-    return tuple(part / (len(run[1]) - 1) for part in _sums(_walked_back(*run)))
+    return tuple(part / (len(run[1]) - 1) for part in _sums(_walked_back("", *run)))
 
 
 @lstm_backward.wrong
 def delta_c_at_o(*run):
     """The output gate's error has δ^c_t. The output gate goes into h_t, so δ^h_t reaches it."""
-    return _sums(_walked_back(*run, slip="delta_c"))
+    return _sums(_walked_back("delta_c", *run))
 
 
 @lstm_backward.wrong
 def delta_h_on_the_belt(*run):
     """The errors of f, i and g have δ^h_t. These gates go into the memory, so δ^c_t reaches
     them."""
-    return _sums(_walked_back(*run, slip="delta_h"))
+    return _sums(_walked_back("delta_h", *run))
 
 
 @lstm_backward.wrong
 def first_to_last(*run):
     """Your loop runs from step 1 to T. An error runs against the arrows: step t needs the errors of
     step t + 1, so begin at T."""
-    return _sums(_walked_back(*run, slip="forward"))
+    return _sums(_walked_back("forward", *run))
 
 
 @lstm_backward.wrong
 def blocks_not_transposed(*run):
     """On the way back each gate's block of W_hh stands without its transpose. Row j of it holds the
     weights *into* unit j; the error goes back out along them, so it is W_hhᵀ δ^a."""
-    return _sums(_walked_back(*run, slip="not transposed"))
+    return _sums(_walked_back("not transposed", *run))
 
 
 # ---------------------------------------------------------------- what is left of each write
@@ -1013,10 +1005,9 @@ def _valves_of_two(rng):
     hints=(
         "Write out c_3 with c_2 and c_1 put in. Which gates has g_1 passed?",
         "g_k passes the input valve of its own step, and then the forget valves of all later "
-        "steps, "
-        "k + 1 to T. Its own forget valve acts on what was there before.",
-        "Walk from the last step to the first. Keep the product of the forget gates met so far; it "
-        "begins at 1.",
+        "steps, k + 1 to T. Its own forget valve acts on what was there before.",
+        "Walk from the last step to the first. Keep the product of the forget gates met so far; "
+        "it begins at 1.",
     ),
 )
 def what_is_left(f, i):
@@ -1242,8 +1233,8 @@ def _noise(*shape):
     hints=(
         "First forget the noise: which bias keeps one half over 60 steps? Try it and read what is "
         "measured.",
-        "A gate that is sometimes a little more open and sometimes a little less loses more in the "
-        "less open steps than it wins in the others. So the bias must be larger than without "
+        "A gate that is sometimes a little more open and sometimes a little less loses more in "
+        "the less open steps than it wins in the others. So the bias must be larger than without "
         "noise.",
         "Go up from 4.5 in steps of 0.3.",
     ),
@@ -1372,13 +1363,12 @@ def _gru_steps(rng):
     cases=_gru_steps,
     hints=(
         "Where does each variable go? z and n go into h_t. r goes into s = r ⊙ h_{t−1}, and s "
-        "goes into "
-        "a_n = W_hh,n s + …. h_{t−1} goes into four places.",
-        "In h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n, the factor of n is 1 − z, and that of z is h_{t−1}"
-        " − n.",
+        "goes into a_n = W_hh,n s + …. h_{t−1} goes into four places.",
+        "In h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n, the factor of n is 1 − z, and that of z is h_{t−1} − "
+        "n.",
         "Then δ^s = W_hh,nᵀ δ^{a_n}, and r is multiplied with h_{t−1} in s.",
-        "h_{t−1}: straight on z ⊙ δ^h, by s r ⊙ δ^s, and by the gates W_hh,rᵀ δ^{a_r} + W_hh,zᵀ"
-        " δ^{a_z}.",
+        "h_{t−1}: straight on z ⊙ δ^h, by s r ⊙ δ^s, and by the gates W_hh,rᵀ δ^{a_r} + W_hh,zᵀ "
+        "δ^{a_z}.",
     ),
 )
 def gru_backward(delta_h, h_prev, r, z, n, W_hh):
@@ -1401,7 +1391,7 @@ def gru_backward(delta_h, h_prev, r, z, n, W_hh):
     return {"r": delta_a_r, "z": delta_a_z, "n": delta_a_n}, to_h_prev
 
 
-def _gru_back(delta_h, h_prev, r, z, n, W_hh, slip=""):
+def _gru_back(slip, delta_h, h_prev, r, z, n, W_hh):
     """Go one step back, with one slip on the way."""
     W = {q: W_hh[q].T for q in "rzn"} if slip == "not transposed" else W_hh
     slope_r, slope_z = (1 if slip == "no slope" else q * (1 - q) for q in (r, z))
@@ -1430,97 +1420,97 @@ def _gru_back(delta_h, h_prev, r, z, n, W_hh, slip=""):
 def sign_of_z(*step):
     """The sign of δ^{a_z} is turned. h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n: if z grows, h_t gains
     h_{t−1} and loses n, so its factor is h_{t−1} − n."""
-    return _gru_back(*step, slip="sign")
+    return _gru_back("sign", *step)
 
 
 @gru_backward.wrong
 def z_once(*step):
     """δ^{a_z} counts one of two places. z stands in h_t twice: before h_{t−1}, and with a minus
     before n."""
-    return _gru_back(*step, slip="h alone")
+    return _gru_back("h alone", *step)
 
 
 @gru_backward.wrong
 def z_without_minus(*step):
     """In δ^{a_z} the minus of 1 − z is lost: the factor is h_{t−1} − n, not their sum."""
-    return _gru_back(*step, slip="sum")
+    return _gru_back("sum", *step)
 
 
 @gru_backward.wrong
 def whole_to_n(*step):
     """δ^{a_n} lacks the factor 1 − z, with which n goes into h_t."""
-    return _gru_back(*step, slip="no 1 - z")
+    return _gru_back("no 1 - z", *step)
 
 
 @gru_backward.wrong
 def z_at_n(*step):
     """δ^{a_n} has the factor z. In the course's form z keeps the old state, and the candidate n
     goes into h_t with 1 − z."""
-    return _gru_back(*step, slip="z")
+    return _gru_back("z", *step)
 
 
 @gru_backward.wrong
 def no_slope_of_n(*step):
     """δ^{a_n} lacks the slope 1 − n² of the candidate's tanh."""
-    return _gru_back(*step, slip="no slope of n")
+    return _gru_back("no slope of n", *step)
 
 
 @gru_backward.wrong
 def no_slopes_of_gates(*step):
     """δ^{a_r} and δ^{a_z} lack the slopes of the sigmoids, r (1 − r) and z (1 − z)."""
-    return _gru_back(*step, slip="no slope")
+    return _gru_back("no slope", *step)
 
 
 @gru_backward.wrong
 def r_without_partner(*step):
     """δ^{a_r} lacks its partner: in s = r ⊙ h_{t−1}, r is multiplied with h_{t−1}."""
-    return _gru_back(*step, slip="no h")
+    return _gru_back("no h", *step)
 
 
 @gru_backward.wrong
 def reset_after(*step):
     """You derived PyTorch's form, where the reset gate acts after the product with W_hh,n. Here
     s = r ⊙ h_{t−1} is made first, and W_hh,n multiplies s."""
-    return _gru_back(*step, slip="after")
+    return _gru_back("after", *step)
 
 
 @gru_backward.wrong
 def reset_forgotten(*step):
     """The gates' errors are right. On the way back through s the reset gate is forgotten: it is
     r ⊙ δ^s that reaches h_{t−1}."""
-    return _gru_back(*step, slip="no r")
+    return _gru_back("no r", *step)
 
 
 @gru_backward.wrong
 def not_straight(*step):
     """The gates' errors are right. But h_{t−1} also goes straight on into h_t: z ⊙ δ^h is
     missing, the way that makes a GRU remember."""
-    return _gru_back(*step, slip="without straight")
+    return _gru_back("without straight", *step)
 
 
 @gru_backward.wrong
 def straight_alone(*step):
     """The gates' errors are right, but only the straight way z ⊙ δ^h is counted. h_{t−1} also works
     both gates and the candidate."""
-    return _gru_back(*step, slip="without n r z")
+    return _gru_back("without n r z", *step)
 
 
 @gru_backward.wrong
 def not_by_the_gates(*step):
     """The gates' errors are right. But h_{t−1} also works the two gates: W_hh,rᵀ δ^{a_r} and
     W_hh,zᵀ δ^{a_z} are missing."""
-    return _gru_back(*step, slip="without r z")
+    return _gru_back("without r z", *step)
 
 
 @gru_backward.wrong
 def not_by_the_candidate(*step):
     """The gates' errors are right. But h_{t−1} also goes into the candidate, by s: r ⊙ δ^s is
     missing."""
-    return _gru_back(*step, slip="without n")
+    return _gru_back("without n", *step)
 
 
 @gru_backward.wrong
 def untransposed(*step):
     """Your W_hh stand without their transposes, and the shapes do not show it. Forward it is
     W @ h, so back it is W.T @ δ."""
-    return _gru_back(*step, slip="not transposed")
+    return _gru_back("not transposed", *step)
