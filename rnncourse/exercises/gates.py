@@ -110,6 +110,12 @@ def one_recurrent_weight_a_unit(D, N):
     return int(N / (4 * (D + 2)))
 
 
+@widest.wrong
+def one_bias_a_gate(D, N):
+    """You count one bias a gate. b_h,q has H numbers, one for each unit."""
+    return max([H for H in range(N) if 4 * (H * D + H**2 + 1) <= N], default=0)
+
+
 # ---------------------------------------------------------------- the memory over a sequence
 
 
@@ -246,6 +252,41 @@ def candidates_weighed_after(f, i, g, c_0):
         c_0 = f_t * (c_0 + i_t * g_t)
         memories.append(c_0)
     return np.array(memories)
+
+
+@memory_trace.wrong
+def c_0_in_the_first_row(f, i, g, c_0):
+    """Row 0 holds c_0, and the first gates are never used. Row 0 of all arrays is for step 1: it
+    should be f[0] c_0 + i[0] g[0]."""
+    return _memories(f[1:], i[1:], g[1:], c_0)
+
+
+@memory_trace.wrong
+def tanh_of_g(f, i, g, c_0):
+    """You put g through tanh. The candidate has been through its tanh already; it enters as it
+    is."""
+    return _memories(f, i, np.tanh(g), c_0)[1:]
+
+
+@memory_trace.wrong
+def one_array_in_all_rows(f, i, g, c_0):
+    """All rows are the last memory: your list holds one array T times, and c *= … or c += …
+    changes it in place. Make a new array at each step, c = f_t * c + i_t * g_t."""
+    return np.repeat(_memories(f, i, g, c_0)[-1:], len(f), axis=0)
+
+
+@memory_trace.wrong
+def added_to_the_old(f, i, g, c_0):
+    """You add the new memory to the old one. f_t c_{t−1} is already what is kept of the old, so
+    write =, not +=."""
+    return _memories(1 + f, i, g, c_0)[1:]
+
+
+@memory_trace.wrong
+def added_in_place(f, i, g, c_0):
+    """Two things with +=: it adds the new memory to the old one, and it changes the one array that
+    your list holds T times. Write c = f_t * c + i_t * g_t."""
+    return np.repeat(_memories(1 + f, i, g, c_0)[-1:], len(f), axis=0)
 
 
 # ---------------------------------------------------------------- one step, from stacked weights
@@ -399,6 +440,37 @@ def no_squashing(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
     and g goes through tanh."""
     _, _, a = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
     return _read(a["f"] * c_prev + a["i"] * a["g"], a)
+
+
+@lstm_step.wrong
+def squashed_twice(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
+    """All 4H numbers go through σ, and g's through tanh after that. The pre-activation of g goes
+    through tanh alone."""
+    _, now, a = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
+    return _read(now["f"] * c_prev + now["i"] * np.tanh(sigmoid(a["g"])), now)
+
+
+@lstm_step.wrong
+def h_alone(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
+    """Your h_t is right, but it comes alone. The state of an LSTM is the pair: return h_t, c_t."""
+    return _read(*_stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)[:2])[0]
+
+
+@lstm_step.wrong
+def tanh_for_o(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
+    """Your output gate goes through tanh. It is a valve, from 0 shut to 1 open, so it has a σ; only
+    the candidate has a tanh."""
+    c_t, _, a = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
+    return np.tanh(a["o"]) * np.tanh(c_t), c_t
+
+
+@lstm_step.wrong
+def gates_see_c(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
+    """Your W_hh multiplies the memory c_{t−1}. The gates look at the hidden state h_{t−1}; the
+    memory they see only through it."""
+    a = np.split(W_xh @ x_t + W_hh @ c_prev + b_h, 4)
+    c_t = sigmoid(a[1]) * c_prev + sigmoid(a[0]) * np.tanh(a[2])
+    return sigmoid(a[3]) * np.tanh(c_t), c_t
 
 
 # ---------------------------------------------------------------- a latch, by hand
@@ -618,6 +690,30 @@ def squared_everywhere(delta_h, delta_c, c_prev, c, f, i, o, g):
     }
 
 
+@gate_errors.wrong
+def tanh_of_g_again(delta_h, delta_c, c_prev, c, f, i, o, g):
+    """f, i and o are right. In g you put the candidate through tanh again; g is already the value
+    of a tanh, and the slope is read off that value."""
+    right = gate_errors.solution(delta_h, delta_c, c_prev, c, f, i, o, g)
+    return right | {"g": delta_c * i * (1 - np.tanh(g) ** 2)}
+
+
+@gate_errors.wrong
+def g_with_itself(delta_h, delta_c, c_prev, c, f, i, o, g):
+    """f, i and o are right. In g the partner is g itself; in i ⊙ g the candidate is multiplied
+    with i."""
+    right = gate_errors.solution(delta_h, delta_c, c_prev, c, f, i, o, g)
+    return right | {"g": delta_c * g * (1 - g**2)}
+
+
+@gate_errors.wrong
+def slope_of_reading_at_o(delta_h, delta_c, c_prev, c, f, i, o, g):
+    """f, i and g are right. In o you take the slope of the tanh; the error reaches o past
+    tanh(c_t), which multiplies as it is."""
+    right = gate_errors.solution(delta_h, delta_c, c_prev, c, f, i, o, g)
+    return right | {"o": delta_h * (1 - np.tanh(c) ** 2) * o * (1 - o)}
+
+
 # ---------------------------------------------------------------- the errors along the belt
 
 
@@ -771,7 +867,58 @@ def carried_through_the_valve(delta_h, f, o, c):
     return delta_c
 
 
+@memory_errors.wrong
+def first_step_left_out(delta_h, f, o, c):
+    """All rows are right but row 0, which is 0: your loop ends one step too early. With
+    range(…, −1, −1) it reaches row 0."""
+    delta_c = _carried_back(_by_way_of_h(delta_h, o, c), f[1:])
+    delta_c[0] = 0
+    return delta_c
+
+
+@memory_errors.wrong
+def tanh_of_the_square(delta_h, f, o, c):
+    """You square c before the tanh: tanh² c_t means (tanh c_t)², np.tanh(c) ** 2."""
+    return _carried_back(delta_h * o * (1 - np.tanh(c**2)), f[1:])
+
+
+@memory_errors.wrong
+def slope_of_the_gate(delta_h, f, o, c):
+    """You multiply by o (1 − o), the slope of the output gate. On the way from h_t back to c_t the
+    gate itself is the factor, o_t."""
+    return _carried_back(_by_way_of_h(delta_h, o * (1 - o), c), f[1:])
+
+
+@memory_errors.wrong
+def gate_on_everything(delta_h, f, o, c):
+    """Every δ^c_t has its own forget gate as a factor. That gate stands before c_t: it scales only
+    what goes on to step t − 1."""
+    return f * _carried_back(_by_way_of_h(delta_h, o, c), f[1:])
+
+
+@memory_errors.wrong
+def gate_before_both(delta_h, f, o, c):
+    """You multiply the error that comes by way of h_t with the next forget gate too. f_{t+1} stands
+    on the belt alone."""
+    first, delta_c = _by_way_of_h(delta_h, o, c), np.zeros_like(c)
+    delta_c[-1] = first[-1]
+    for t in range(len(c) - 2, -1, -1):
+        delta_c[t] = f[t + 1] * (first[t] + delta_c[t + 1])
+    return delta_c
+
+
+@memory_errors.wrong
+def last_step_left_out(delta_h, f, o, c):
+    """Step T is left at 0, and its error is lost. Nothing is carried to it, but h_T still sends its
+    first term."""
+    first = _by_way_of_h(delta_h, o, c)
+    first[-1] = 0
+    return _carried_back(first, f[1:])
+
+
 # ---------------------------------------------------------------- the whole way back
+
+ORDERS = ("fiog", "ifog")  # in which gates are stacked by mistake
 
 
 def _runs(rng):
@@ -845,28 +992,34 @@ def lstm_backward(W_hh, x, h, c, gates, delta_out):
 def _walked_back(slip, W_hh, x, h, c, gates, delta_out):
     """Return (δ^a, x_t, h_{t−1}) for each step, the last first, with one slip on the way."""
     T = len(x) - 1
-    delta_a, delta_c, f_next, terms = np.zeros(len(W_hh)), np.zeros_like(c[0]), 0, []
+    delta_a, carry, terms = np.zeros(len(W_hh)), 0, []
     for t in range(1, T + 1) if slip == "forward" else range(T, 0, -1):
-        now = {q: gates[q][t] for q in "ifgo"}
-        slope = {q: 1 if slip == "no slope" else now[q] * (1 - now[q]) for q in "ifo"}
-        back = 0 if slip == "no W_hh" else W_hh.T @ delta_a
-        if slip == "not transposed":
-            blocks = zip(np.split(W_hh, 4), np.split(delta_a, 4), strict=True)
-            back = sum(W @ a for W, a in blocks)
-        delta_h = delta_out[t] + back
-        second = 1 if slip == "no second tanh" else 1 - np.tanh(c[t]) ** 2
-        gate = {"no carry": 0, "own f": now["f"], "no f": 1}.get(slip, f_next)
-        delta_c = delta_h * now["o"] * second + gate * delta_c
+        i, f, g, o = (gates[q][t] for q in "ifgo")
+        slope_i, slope_f, slope_o = (1 if slip == "no slope" else q * (1 - q) for q in (i, f, o))
+        slope_g = {"no slope": 1, "σ at g": g * (1 - g)}.get(slip, 1 - g**2)
+        tanh_c = np.tanh(c[t])
+        read = {"no second tanh": o, "no o": 1 - tanh_c**2, "1 - c²": o * (1 - c[t] ** 2)}
+        read = read.get(slip, o * (1 - tanh_c**2))
+        blocks = zip(np.split(W_hh, 4), np.split(delta_a, 4), strict=True)
+        untransposed = sum(W @ a for W, a in blocks)
+        by_gates = {"no W_hh": 0, "untransposed": untransposed}.get(slip, W_hh.T @ delta_a)
+        delta_h = delta_out[t] + by_gates
+        delta_c = delta_h * read + (carry * read if slip == "carry through o" else carry)
+        if slip == "own f":  # what is carried is δ^c here, and meets the gate of this step
+            delta_c = delta_h * read + f * carry
         belt = delta_h if slip == "delta_h" else delta_c
-        read = delta_c if slip == "delta_c" else delta_h
-        c_prev = c[t] if slip == "c_t" else c[t - 1]
         parts = {
-            "i": belt * now["g"] * slope["i"],
-            "f": belt * c_prev * slope["f"],
-            "g": belt * now["i"] * (1 if slip == "no slope" else 1 - now["g"] ** 2),
-            "o": read * np.tanh(c[t]) * slope["o"],
+            "i": belt * g * slope_i,
+            "f": belt * (c[t] if slip == "c_t" else c[t - 1]) * slope_f,
+            "g": belt * i * slope_g,
+            "o": (delta_c if slip == "delta_c" else delta_h)
+            * (c[t] if slip == "c at o" else tanh_c)
+            * slope_o,
         }
-        delta_a, f_next = np.concatenate([parts[q] for q in "ifgo"]), now["f"]
+        delta_a = np.concatenate([parts[q] for q in (slip if slip in ORDERS else "ifgo")])
+        handed_on = {"no carry": 0 * f, "carry of delta_h": f * delta_h}
+        handed_on |= dict.fromkeys(("no f", "own f"), delta_c)
+        carry = handed_on.get(slip, f * delta_c)
         terms.append((delta_a, x[t], h[t] if slip == "h_t" else h[t - 1]))
     return terms
 
@@ -985,7 +1138,87 @@ def first_to_last(*run):
 def blocks_not_transposed(*run):
     """On the way back each gate's block of W_hh stands without its transpose. Row j of it holds the
     weights *into* unit j; the error goes back out along them, so it is W_hhᵀ δ^a."""
-    return _sums(_walked_back("not transposed", *run))
+    return _sums(_walked_back("untransposed", *run))
+
+
+@lstm_backward.wrong
+def carry_of_delta_h(*run):
+    """You hand δ^h on along the belt. It is the error of the memory that is carried: f ⊙ δ^c."""
+    return _sums(_walked_back("carry of delta_h", *run))
+
+
+@lstm_backward.wrong
+def carry_through_o(*run):
+    """You send the carry through the output gate and the tanh too. It goes straight along the
+    belt: add it after those factors."""
+    return _sums(_walked_back("carry through o", *run))
+
+
+@lstm_backward.wrong
+def no_reading_gate(*run):
+    """The output gate is missing in δ^c_t. What is read from the memory passes o_t, and so does the
+    error on its way back."""
+    return _sums(_walked_back("no o", *run))
+
+
+@lstm_backward.wrong
+def slope_without_tanh(*run):
+    """In δ^c_t your slope is 1 − c_t². The slope of tanh is 1 minus the square of its value,
+    1 − tanh² c_t."""
+    return _sums(_walked_back("1 - c²", *run))
+
+
+@lstm_backward.wrong
+def c_at_o(*run):
+    """The output gate's error has c_t for its partner. In h_t the gate is multiplied with
+    tanh(c_t)."""
+    return _sums(_walked_back("c at o", *run))
+
+
+@lstm_backward.wrong
+def sigmoid_slope_at_g(*run):
+    """The candidate's error has the slope g (1 − g) of a sigmoid. g is a tanh, so it is 1 − g²."""
+    return _sums(_walked_back("σ at g", *run))
+
+
+@lstm_backward.wrong
+def stacked_otherwise(*run):
+    """You stack the errors f, i, o, g, in the order of the page, also before W_hhᵀ. The rows of
+    W_hh are i, f, g, o, so each error meets another gate's weights."""
+    return _sums(_walked_back("fiog", *run))
+
+
+@lstm_backward.wrong
+def sigmoids_first(*run):
+    """You stack the errors i, f, o, g. The rows of W_hh are i, f, g, o: g stands third."""
+    return _sums(_walked_back("ifog", *run))
+
+
+@lstm_backward.wrong
+def x_of_another_step(*run):
+    """dW_xh has x_{t−1} for x_t; the rest is right. The state is that of the step before, the input
+    that of the step itself."""
+    terms = _walked_back("", *run)
+    late = [(a, x_t, h) for (a, _, h), x_t in zip(terms, run[1][-2::-1], strict=True)]
+    return _sums(late)
+
+
+@lstm_backward.wrong
+def first_step_not_walked(*run):
+    """Your loop ends before step 1. Its terms belong to the sums too, with h_0 and c_0:
+    range(T, 0, −1) reaches 1."""
+    terms = _walked_back("", *run)
+    return tuple(a - b for a, b in zip(_sums(terms), _sums(terms[-1:]), strict=True))
+
+
+@lstm_backward.wrong
+def last_step_not_walked(*run):
+    """Your loop begins before step T and never sees its error. Rows go from 0 to T, so len(x) is
+    T + 1 and the first t is len(x) − 1."""
+    W_hh, x, h, c, gates, delta_out = run
+    zero = _walked_back("", *run)[:1]
+    short = _walked_back("", W_hh, x[:-1], h, c, gates, delta_out)
+    return tuple(a + 0 * b for a, b in zip(_sums(short), _sums(zero), strict=True))
 
 
 # ---------------------------------------------------------------- what is left of each write
@@ -1101,6 +1334,40 @@ def last_first(f, i):
     return (i * _later(f))[::-1]
 
 
+@what_is_left.wrong
+def all_forget_gates(f, i):
+    """You multiply by the forget gates of all steps. What is written at step k does not meet those
+    before it, nor its own; it meets k + 1 to T."""
+    return i * np.prod(f, axis=0)
+
+
+@what_is_left.wrong
+def what_is_lost(f, i):
+    """You multiply by 1 − f, what a gate takes away. f itself is what it lets pass: 0 forgets,
+    1 keeps."""
+    return i * _later(1 - f)
+
+
+@what_is_left.wrong
+def made_to_sum_to_one(f, i):
+    """You scale the shares so that they add up to 1. Nothing asks for that: the input gates need
+    not let in as much as the forget gates let go."""
+    return i * _later(f) / np.sum(i * _later(f), axis=0)
+
+
+@what_is_left.wrong
+def units_multiplied(f, i):
+    """Your product runs over the units too. Each unit has a belt of its own: np.prod(…, axis=0)."""
+    return i * np.array([np.prod(f[k + 1 :]) for k in range(len(f))])[:, None]
+
+
+@what_is_left.wrong
+def added_up(f, i):
+    """You add up the shares. Each candidate has a share of its own: return all T of them, (T,
+    H)."""
+    return np.sum(i * _later(f), axis=0)
+
+
 # ---------------------------------------------------------------- the bias that keeps a share
 
 
@@ -1209,11 +1476,33 @@ def log_of_the_gate(n, p):
     return np.log(p) / n
 
 
+@bias_to_keep.wrong
+def gate_near_one(n, p):
+    """You take σ(b) for 1 − e^{−b}. That is close where b is large, but here b may be small: solve
+    σ(b) = s itself."""
+    return -np.log(1 - p ** (1 / n))
+
+
+@bias_to_keep.wrong
+def large_bias(n, p):
+    """You take σ(b)ⁿ for exp(−n e^{−b}), as page 4.4 does. That is close where b is large, but
+    here b may be small: solve σ(b)ⁿ = p itself."""
+    return np.log(n / -np.log(p))
+
+
+@bias_to_keep.wrong
+def inverse_of_tanh(n, p):
+    """The gate is right, but you invert tanh. A gate is a σ: ln(s / (1 − s))."""
+    return np.arctanh(p ** (1 / n))
+
+
 # ---------------------------------------------------------------- keep, and yet forget
 
 
 def _number(answer):
     """Return an answer as a number, or say why it is none."""
+    if isinstance(answer, np.ndarray) and answer.ndim == 0:
+        answer = answer.item()
     if not isinstance(answer, (int, float, np.number)) or isinstance(answer, bool):
         raise TypeError(f"expected one number, this is of type {type(answer).__name__}")
     if not np.isfinite(answer):
@@ -1397,17 +1686,18 @@ def _gru_back(slip, delta_h, h_prev, r, z, n, W_hh):
     slope_r, slope_z = (1 if slip == "no slope" else q * (1 - q) for q in (r, z))
     slope_n = 1 if slip == "no slope of n" else 1 - n**2
     by_n = {"no 1 - z": 1, "z": z}.get(slip, 1 - z)
-    by_z = {"sign": n - h_prev, "h alone": h_prev, "sum": h_prev + n}.get(slip, h_prev - n)
+    by_z = {"sign": n - h_prev, "h alone": h_prev, "sum": h_prev + n, "n alone": -n}
+    by_z = by_z.get(slip, h_prev - n)
     a = {"n": delta_h * by_n * slope_n, "z": delta_h * by_z * slope_z}
     if slip == "after":
         a["r"] = a["n"] * (W["n"] @ h_prev) * slope_r
         by_candidate = W["n"].T @ (r * a["n"])
     else:
-        delta_s = W["n"].T @ a["n"]
+        delta_s = a["n"] if slip == "no W_hh,n" else W["n"].T @ a["n"]
         a["r"] = delta_s * (1 if slip == "no h" else h_prev) * slope_r
-        by_candidate = delta_s if slip == "no r" else r * delta_s
+        by_candidate = {"no r": 1, "h for r": h_prev}.get(slip, r) * delta_s
     ways = {
-        "straight": z * delta_h,
+        "straight": (1 - z if slip == "1 - z straight" else z) * delta_h,
         "n": by_candidate,
         "r": W["r"].T @ a["r"],
         "z": W["z"].T @ a["z"],
@@ -1514,3 +1804,51 @@ def untransposed(*step):
     """Your W_hh stand without their transposes, and the shapes do not show it. Forward it is
     W @ h, so back it is W.T @ δ."""
     return _gru_back("not transposed", *step)
+
+
+@gru_backward.wrong
+def straight_by_one_minus_z(*step):
+    """The gates' errors are right. On the straight way h_{t−1} is multiplied with z, not with
+    1 − z, so z ⊙ δ^h goes back."""
+    return _gru_back("1 - z straight", *step)
+
+
+@gru_backward.wrong
+def h_for_r(*step):
+    """The gates' errors are right. On the way back through s = r ⊙ h_{t−1} the partner of h_{t−1}
+    is r, so r ⊙ δ^s goes back; h_{t−1} is the partner of r."""
+    return _gru_back("h for r", *step)
+
+
+@gru_backward.wrong
+def past_the_weights(*step):
+    """Your δ^s is δ^{a_n} itself. Between s and a_n stand the weights: δ^s = W_hh,nᵀ δ^{a_n}."""
+    return _gru_back("no W_hh,n", *step)
+
+
+@gru_backward.wrong
+def not_by_r(*step):
+    """The gates' errors are right. But h_{t−1} also works the reset gate: W_hh,rᵀ δ^{a_r} is
+    missing."""
+    return _gru_back("without r", *step)
+
+
+@gru_backward.wrong
+def not_by_z(*step):
+    """The gates' errors are right. But h_{t−1} also works the update gate: W_hh,zᵀ δ^{a_z} is
+    missing."""
+    return _gru_back("without z", *step)
+
+
+@gru_backward.wrong
+def n_alone_at_z(*step):
+    """δ^{a_z} counts one of two places. z stands in h_t twice: before h_{t−1} too, so its factor is
+    h_{t−1} − n."""
+    return _gru_back("n alone", *step)
+
+
+@gru_backward.wrong
+def error_alone(*step):
+    """These are the gates' errors, and they are right. The error that goes back to h_{t−1} is
+    asked for as well: return both."""
+    return _gru_back("", *step)[0]
