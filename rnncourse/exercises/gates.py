@@ -116,6 +116,12 @@ def one_bias_a_gate(D, N):
     return max([H for H in range(N) if 4 * (H * D + H**2 + 1) <= N], default=0)
 
 
+@widest.wrong
+def no_recurrent_weights(D, N):
+    """The recurrent weights are missing: W_hh,q has H² entries, in each gate."""
+    return N // (4 * (D + 1))
+
+
 # ---------------------------------------------------------------- the memory over a sequence
 
 
@@ -286,7 +292,31 @@ def added_to_the_old(f, i, g, c_0):
 def added_in_place(f, i, g, c_0):
     """Two things with +=: it adds the new memory to the old one, and it changes the one array that
     your list holds T times. Write c = f_t * c + i_t * g_t."""
-    return np.repeat(_memories(1 + f, i, g, c_0)[-1:], len(f), axis=0)
+    memories = []
+    for f_t, i_t, g_t in zip(f, i, g, strict=True):
+        c_0 += f_t * c_0 + i_t * g_t
+        memories.append(c_0)
+    return np.array(memories)
+
+
+@memory_trace.wrong
+def c_0_written_over(f, i, g, c_0):
+    """All rows are the last memory, and c_0 is written over as well: c *= … and c += … change the
+    one array that your list holds T times. Make a new one at each step, c = f_t * c + i_t *
+    g_t."""
+    memories = []
+    for f_t, i_t, g_t in zip(f, i, g, strict=True):
+        c_0 *= f_t
+        c_0 += i_t * g_t
+        memories.append(c_0)
+    return np.array(memories)
+
+
+@memory_trace.wrong
+def first_row_skipped(f, i, g, c_0):
+    """Your loop begins at row 1, and row 0 stays 0. Row 0 is for step 1: c_1 = f[0] c_0 + i[0]
+    g[0]."""
+    return _memories(f[1:], i[1:], g[1:], 0 * c_0)
 
 
 # ---------------------------------------------------------------- one step, from stacked weights
@@ -473,6 +503,14 @@ def gates_see_c(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
     return sigmoid(a[3]) * np.tanh(c_t), c_t
 
 
+@lstm_step.wrong
+def h_on_the_belt(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
+    """Your forget gate multiplies h_{t−1}. On the belt rides the memory: it is f_t c_{t−1} that is
+    kept."""
+    _, now, _ = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
+    return _read(now["f"] * h_prev + now["i"] * now["g"], now)
+
+
 # ---------------------------------------------------------------- a latch, by hand
 
 
@@ -506,7 +544,7 @@ def _latch_weights(answer):
     page="4-lstm/cell",
     answer=LATCH,
     wrongs={
-        "all open": {**LATCH, "f": OPEN, "i": OPEN},
+        "noise let in": {**LATCH, "i": OPEN, "g": [3, -3, 3, 0, 0]},
         "never written": {**LATCH, "i": SHUT},
         "old memory kept": {**LATCH, "f": OPEN},
         "memory dropped": {**LATCH, "f": SHUT},
@@ -543,18 +581,29 @@ def latch(answer):
     _, _, trace = lstm.forward(x, (np.zeros((6, 1)), c_0))
     signs = np.array([1, 1, 1, -1, -1, -1])
     worst = int(np.argmin(signs * trace.h[-1, :, 0]))
-    h_100 = trace.h[-1, worst, 0]
-    if signs[worst] * h_100 >= 0.5:
+    if signs[worst] * trace.h[-1, worst, 0] >= 0.5:
         return ""
     symbol, wanted = ("X", "at least 0.5") if signs[worst] > 0 else ("Y", "at most −0.5")
-    f, i, o = (getattr(trace, q)[:, worst, 0] for q in "fio")
     return (
-        f"After {symbol}, with c_0 = {c_0[worst, 0]:g}, h_100 is {h_100:z.2f}; wanted {wanted}. "
-        f"At step 1 the gates are f = {f[0]:z.2f} and i = {i[0]:z.2f}, the candidate is "
-        f"{trace.g[0, worst, 0]:z.2f}, and c_1 = {trace.c[0, worst, 0]:z.2f}. Later, on average, "
-        f"f = {f[1:].mean():z.3f} and i = {i[1:].mean():z.3f}, and at the end c_100 = "
-        f"{trace.c[-1, worst, 0]:z.2f} and o = {o[-1]:z.2f}."
+        f"After {symbol}, with c_0 = {c_0[worst, 0]:g}, h_100 is {trace.h[-1, worst, 0]:z.2f}; "
+        f"wanted {wanted}. {_where_to_look(trace, worst, signs[worst])}"
     )
+
+
+def _where_to_look(trace, run, sign):
+    """Say which of write, hold and read fails first in a run that should end at `sign`."""
+    f, i, o, g, c = (getattr(trace, q)[:, run, 0] for q in "fiogc")
+    if sign * c[0] < np.arctanh(0.5):
+        return (
+            f"Look at step 1: f = {f[0]:.2f}, i = {i[0]:.2f} and g = {g[0]:z.2f} "
+            f"make c_1 = {c[0]:z.2f}."
+        )
+    if sign * c[-1] < np.arctanh(0.5):
+        return (
+            f"c_1 is {c[0]:.2f}, as it should be, but c_100 is {c[-1]:z.2f}. Look at the steps "
+            f"after the first: on average f = {f[1:].mean():.3f} and i = {i[1:].mean():.3f}."
+        )
+    return f"The memory is right, c_100 = {c[-1]:.2f}. Look at how it is read: o = {o[-1]:.2f}."
 
 
 # ---------------------------------------------------------------- gate errors, to be repaired
@@ -1008,13 +1057,14 @@ def _walked_back(slip, W_hh, x, h, c, gates, delta_out):
         if slip == "own f":  # what is carried is δ^c here, and meets the gate of this step
             delta_c = delta_h * read + f * carry
         belt = delta_h if slip == "delta_h" else delta_c
+        read_error = delta_c if slip == "delta_c" else delta_h
+        partner_o = {"c at o": c[t], "h at o": h[t]}.get(slip, tanh_c)
+        slope_o = 1 if slip == "no slope at o" else slope_o
         parts = {
             "i": belt * g * slope_i,
             "f": belt * (c[t] if slip == "c_t" else c[t - 1]) * slope_f,
             "g": belt * i * slope_g,
-            "o": (delta_c if slip == "delta_c" else delta_h)
-            * (c[t] if slip == "c at o" else tanh_c)
-            * slope_o,
+            "o": read_error * partner_o * slope_o,
         }
         delta_a = np.concatenate([parts[q] for q in (slip if slip in ORDERS else "ifgo")])
         handed_on = {"no carry": 0 * f, "carry of delta_h": f * delta_h}
@@ -1221,6 +1271,29 @@ def last_step_not_walked(*run):
     return tuple(a + 0 * b for a, b in zip(_sums(short), _sums(zero), strict=True))
 
 
+@lstm_backward.wrong
+def no_slope_at_o(*run):
+    """The output gate's error lacks its slope o (1 − o)."""
+    return _sums(_walked_back("no slope at o", *run))
+
+
+@lstm_backward.wrong
+def h_at_o(*run):
+    """The output gate's error has h_t for its partner, and so o_t once too often. In h_t the gate
+    is multiplied with tanh(c_t)."""
+    return _sums(_walked_back("h at o", *run))
+
+
+@lstm_backward.wrong
+def last_output_only(*run):
+    """Only the error of the last output enters. Every step has an output: δ^h_t is delta_out[t]
+    plus what comes from step t + 1."""
+    W_hh, x, h, c, gates, delta_out = run
+    last = np.zeros_like(delta_out)
+    last[-1] = delta_out[-1]
+    return _sums(_walked_back("", W_hh, x, h, c, gates, last))
+
+
 # ---------------------------------------------------------------- what is left of each write
 
 
@@ -1366,6 +1439,20 @@ def added_up(f, i):
     """You add up the shares. Each candidate has a share of its own: return all T of them, (T,
     H)."""
     return np.sum(i * _later(f), axis=0)
+
+
+@what_is_left.wrong
+def gates_before(f, i):
+    """Your product runs over the forget gates before step k. What is written at step k meets only
+    those that come after it, k + 1 to T."""
+    return i * np.cumprod(np.concatenate([np.ones_like(f[:1]), f[:-1]]), axis=0)
+
+
+@what_is_left.wrong
+def not_turned_back(f, i):
+    """You multiply from the last gate backward, but row 0 then holds the product for the last step.
+    Turn the rows around again; and leave out step k's own gate."""
+    return i * np.cumprod(f[::-1], axis=0)
 
 
 # ---------------------------------------------------------------- the bias that keeps a share
@@ -1702,7 +1789,9 @@ def _gru_back(slip, delta_h, h_prev, r, z, n, W_hh):
         "r": W["r"].T @ a["r"],
         "z": W["z"].T @ a["z"],
     }
-    gone = slip.removeprefix("without ").split()
+    gone = slip.removeprefix("without ").split() if slip.startswith("without ") else []
+    if slip == "by weights alone":
+        ways["n"], gone = delta_s, ["straight"]
     return a, np.sum([way for name, way in ways.items() if name not in gone], axis=0)
 
 
@@ -1852,3 +1941,10 @@ def error_alone(*step):
     """These are the gates' errors, and they are right. The error that goes back to h_{t−1} is
     asked for as well: return both."""
     return _gru_back("", *step)[0]
+
+
+@gru_backward.wrong
+def by_weights_alone(*step):
+    """The gates' errors are right. But you send them all back by W_hhᵀ, as in an RNN: the way
+    through the candidate passes r, and the straight way z ⊙ δ^h is missing."""
+    return _gru_back("by weights alone", *step)
