@@ -1187,7 +1187,7 @@ def first_to_last(*run):
 @lstm_backward.wrong
 def blocks_not_transposed(*run):
     """On the way back each gate's block of W_hh stands without its transpose. Row j of it holds the
-    weights *into* unit j; the error goes back out along them, so it is W_hhᵀ δ^a."""
+    weights into unit j; the error goes back out along them, so it is W_hhᵀ δ^a."""
     return _sums(_walked_back("untransposed", *run))
 
 
@@ -1610,7 +1610,7 @@ def _noise(*shape):
         "First forget the noise: which bias keeps one half over 60 steps? Try it and read what is "
         "measured.",
         "A gate that is sometimes a little more open and sometimes a little less loses more in "
-        "the less open steps than it wins in the others. So the bias must be larger than without "
+        "the less open steps than it gains in the others. So the bias must be larger than without "
         "noise.",
         "Go up from 4.5 in steps of 0.3.",
     ),
@@ -1664,9 +1664,8 @@ def turned(W_xh_z, W_hh_z, b_h_z):
     In it, h_t = (1 − z_t) ⊙ h_{t−1} + z_t ⊙ n_t, while the course writes
     h_t = z_t ⊙ h_{t−1} + (1 − z_t) ⊙ n_t. Given W_xh_z (H, D), W_hh_z (H, H) and b_h_z (H,) of its
     update gate, return the three for the course's form, so that every h_t stays as it was.
-    By hand: with D = H = 1 and 1, 2, −3 it is −1, −2 and 3. Then for x_t = 1 and h_{t−1} = 1 the
-    gate is σ(0) = 0.5 in both, and for x_t = 0 it is σ(−1) in one and σ(1) = 1 − σ(−1) in the
-    other.
+    By hand: with D = H = 1 the numbers 1, 2 and −3 become −1, −2 and 3. For x_t = h_{t−1} = 1 the
+    gate is σ(0) = 0.5 in both. For x_t = 0 and h_{t−1} = 1 it is σ(−1) in one and σ(1) in the other.
     """
     return -W_xh_z, -W_hh_z, -b_h_z
 
@@ -1755,8 +1754,8 @@ def gru_backward(delta_h, h_prev, r, z, n, W_hh):
     and n, each (H,), and a dict W_hh of "r", "z" and "n", each (H, H), return a dict of δ^{a_r},
     δ^{a_z} and δ^{a_n} with the keys "r", "z", "n", and the error that this step sends back to
     h_{t−1}, (H,).
-    By hand: with H = 1, δ^h = 1, h_{t−1} = 1, r = z = 0.5, n = 0 and the weights r 2, z 4 and n
-    2, the errors are r 0.25, z 0.25 and n 0.5, and 2.5 goes back to h_{t−1}.
+    By hand: with H = 1, δ^h = 1, h_{t−1} = 1, r = z = 0.5, n = 0 and W_hh 2 for r, 4 for z and 2
+    for n, the errors are 0.25 for r, 0.25 for z and 0.5 for n, and 2.5 goes back to h_{t−1}.
     """
     delta_a_n = delta_h * (1 - z) * (1 - n**2)
     delta_a_z = delta_h * (h_prev - n) * z * (1 - z)
