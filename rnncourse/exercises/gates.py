@@ -1665,7 +1665,8 @@ def turned(W_xh_z, W_hh_z, b_h_z):
     h_t = z_t ⊙ h_{t−1} + (1 − z_t) ⊙ n_t. Given W_xh_z (H, D), W_hh_z (H, H) and b_h_z (H,) of its
     update gate, return the three for the course's form, so that every h_t stays as it was.
     By hand: with D = H = 1 the numbers 1, 2 and −3 become −1, −2 and 3. For x_t = h_{t−1} = 1 the
-    gate is σ(0) = 0.5 in both. For x_t = 0 and h_{t−1} = 1 it is σ(−1) in one and σ(1) in the other.
+    gate is σ(0) = 0.5 in both. For x_t = 0 and h_{t−1} = 1 it is σ(−1) in one and σ(1) in
+    the other.
     """
     return -W_xh_z, -W_hh_z, -b_h_z
 
