@@ -32,6 +32,7 @@ OPTIONAL = {
     "experiments": {"joblib", "distributed"},
     "figures": {"matplotlib", "matplotlib_inline", "cycler"},
     "interop": {"torch"},
+    "exercises": {"anywidget", "traitlets"},
     "explorables": {"anywidget", "traitlets"},
     "notebook": {"IPython"},
     "training": {"tqdm"},

@@ -1,4 +1,4 @@
-"""What the interactive figures of a page share becomes one script and one style sheet of the site.
+"""What figures and questions of a page share becomes scripts and one style sheet of the site.
 
 Each figure's HTML is whole, so that it works on any page: it brings the kit with it. In the book
 the kit is a file that the head of a page loads and that all pages share. It has to be there when
@@ -13,14 +13,21 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from rnncourse.exercises import questions
 from rnncourse.explorables.base import kit_element, kit_script, source
 
 FIGURE = re.compile(r'<div data-explorable="(\w+)"')
-FILES = {"explorables.js": kit_script, "explorables.css": lambda: source("kit.css")}
+QUESTION = '<div data-question="'
+FILES = {
+    "explorables.js": kit_script,
+    "explorables.css": lambda: source("kit.css"),
+    "questions.js": questions.script,
+    "questions.css": lambda: questions.source("question.css"),
+}
 
 
 def shared(body: str) -> str:
-    """Return a page's HTML with an anchor at each figure and without the kits."""
+    """Return a page's HTML with an anchor at each figure and without what is shared."""
     seen: Counter[str] = Counter()
 
     def anchored(figure: re.Match[str]) -> str:
@@ -28,7 +35,9 @@ def shared(body: str) -> str:
         key = f"explore-{name}" if seen[name] == 1 else f"explore-{name}-{seen[name]}"
         return f'{figure[0]} id="{key}"'
 
-    return FIGURE.sub(anchored, body.replace(kit_element(), ""))
+    for element in (kit_element(), questions.shared_element()):
+        body = body.replace(element, "")
+    return FIGURE.sub(anchored, body)
 
 
 def write_files(app: Sphinx) -> None:
@@ -41,15 +50,19 @@ def write_files(app: Sphinx) -> None:
 
 
 def share(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
-    """Take the shared parts out of a page that has figures, and load the script in its head."""
-    if FIGURE.search(context.get("body", "")):
-        context["body"] = shared(context["body"])
+    """Take the shared parts out of a page, and load in its head what it needs of them."""
+    body = context.get("body", "")
+    context["body"] = shared(body)
+    if FIGURE.search(body):
         app.add_js_file("explorables.js")
+    if QUESTION in body:
+        app.add_js_file("questions.js")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to Sphinx."""
     app.connect("builder-inited", write_files)
-    app.add_css_file("explorables.css")  # part of the site's one style sheet
+    app.add_css_file("explorables.css")  # parts of the site's one style sheet
+    app.add_css_file("questions.css")
     app.connect("html-page-context", share)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,15 +11,21 @@
 `progress` what is done.
 """
 
+from __future__ import annotations
+
 import inspect
 import textwrap
+from typing import TYPE_CHECKING
 
 from . import gates, gradients, paths, structure  # noqa: F401  (the exercises)
 from .checking import Result, check
-from .definition import EXERCISES, Exercise, Investigation, find
+from .definition import EXERCISES, Exercise, Investigation, find, nearest
 from .record import Progress
 
-__all__ = ["EXERCISES", "Result", "check", "hint", "progress", "solution", "statement"]
+if TYPE_CHECKING:
+    from .questions import Ask
+
+__all__ = ["EXERCISES", "Result", "check", "hint", "predict", "progress", "solution", "statement"]
 
 
 def hint(name: str, step: int = 1) -> str:
@@ -60,3 +66,21 @@ def solution(name: str) -> str:
 def progress() -> Progress:
     """Return the table of what is done; it is kept on this machine only, in one file."""
     return Progress()
+
+
+def predict(name: str) -> Ask:
+    """Show a question that is answered in the page, as a widget.
+
+    Parameters
+    ----------
+    name : of a question
+
+    Raises
+    ------
+    ValueError
+        There is no question of that name; the message offers the nearest.
+    """
+    from .predictions import QUESTIONS  # needs anywidget, which the exercises do not
+    from .questions import Ask
+
+    return Ask(nearest("question", name, QUESTIONS))

@@ -15,13 +15,14 @@ An exercise is written down once, as its own solution:
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 
 Function = Callable[..., Any]
+Found = TypeVar("Found")
 Cases = Callable[[np.random.Generator], Iterable[tuple[Any, ...]]]
 
 
@@ -131,16 +132,21 @@ def investigation(
     return define
 
 
-def find(name: str) -> Exercise | Investigation:
-    """Return an exercise by its name.
+def nearest(kind: str, name: str, among: Mapping[str, Found]) -> Found:
+    """Return what `among` holds under a name.
 
     Raises
     ------
     ValueError
-        There is none of that name; the message offers the nearest.
+        There is nothing of that name; the message offers the nearest.
     """
-    if name in EXERCISES:
-        return EXERCISES[name]
-    near = difflib.get_close_matches(str(name), EXERCISES, n=3, cutoff=0.4) or list(EXERCISES)[:3]
+    if name in among:
+        return among[name]
+    near = difflib.get_close_matches(str(name), among, n=3, cutoff=0.4) or list(among)[:3]
     offered = ", ".join(map(repr, near))
-    raise ValueError(f"there is no exercise {name!r}; did you mean {offered}?")
+    raise ValueError(f"there is no {kind} {name!r}; did you mean {offered}?")
+
+
+def find(name: str) -> Exercise | Investigation:
+    """Return an exercise by its name; a `ValueError` offers the nearest."""
+    return nearest("exercise", name, EXERCISES)

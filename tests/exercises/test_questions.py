@@ -1,0 +1,175 @@
+"""The questions: each key is computed, each answer has a reply, and the page asks as it should."""
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("anywidget", reason="the questions need anywidget")
+
+from browsers import PATIENCE, serving
+
+from rnncourse import exercises
+from rnncourse.exercises.predictions import QUESTIONS
+from rnncourse.exercises.questions import Ask, Question
+
+BOOK = Path(__file__).parents[2] / "book"
+EACH = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=lambda asked: asked.name)
+
+
+@EACH
+def test_the_key_is_one_of_the_answers_and_each_has_its_own_reply(asked):
+    assert 0 <= asked.right < len(asked.replies)
+    assert len(asked.replies) >= 2
+    assert len(set(asked.replies.values())) == len(asked.replies)
+    assert all(len(reply.split()) >= 5 for reply in asked.replies.values())
+    assert asked.asked.endswith("?")
+    assert (BOOK / f"{asked.page}.ipynb").is_file()
+
+
+@EACH
+def test_the_key_is_computed_not_typed(asked):
+    code = ast.parse(textwrap.dedent(inspect.getsource(asked.key)))
+    (function,) = (node for node in code.body if isinstance(node, ast.FunctionDef))
+    work = [node for line in function.body for node in ast.walk(line)]
+    assert sum(isinstance(node, ast.Call) for node in work) >= 2
+
+
+def test_a_key_that_is_no_answer_is_an_error():
+    wrong = Question("q", "1-structure/memory", {"1": "one", "2": "two"}, lambda: "3")
+    with pytest.raises(ValueError, match="the key of 'q' is '3', expected one of"):
+        assert wrong.right
+    with pytest.raises(ValueError, match=r"no question 'frend'; did you mean 'friend'"):
+        exercises.predict("frend")
+
+
+def test_a_range_is_found_by_its_number():
+    ranges = {(0.9, 1.1): "right", (0.0, 0.9): "too small", (1.1, float("inf")): "too large"}
+    assert Question("q", "1-structure/memory", ranges, lambda: 1.0).right == 0
+    assert Question("q", "1-structure/memory", ranges, lambda: 20.0).right == 2
+
+
+def test_the_html_is_whole_and_the_same_each_time():
+    first, second = exercises.predict("friend"), exercises.predict("friend")
+    assert first.to_html() == second.to_html()
+    assert repr(first) == "predict('friend')"
+    assert "almost always · nine times in ten · half of the time" in first.to_html()
+    assert "://" not in first.to_html()
+
+
+# ---------------------------------------------------------------- in the page
+
+ANSWER = "<section><details class='dropdown'><summary>Answer</summary><p>So it is.</p></details>"
+NUMBER = Question(
+    "how-much",
+    "1-structure/memory",
+    {
+        (0.04, 0.06): "Right, about a twentieth.",
+        (0.06, 1.0): "Too much by far.",
+        (-1e9, 1e9): "That is no part of anything.",
+    },
+    lambda: 0.05,
+)
+
+
+@pytest.fixture(scope="module")
+def site(browser, tmp_path_factory):
+    """Three questions on a page: of choices twice, and of a number."""
+    folder = tmp_path_factory.mktemp("questions")
+    asked = [exercises.predict("friend"), exercises.predict("best-rate"), Ask(NUMBER)]
+    parts = [f"{one.to_html()}\n{ANSWER}</section>" for one in asked]
+    text = f"<!doctype html><meta charset=utf-8><title>Questions</title><body>{''.join(parts)}"
+    (folder / "index.html").write_text(text, encoding="utf-8")
+    with serving(folder) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser, site):
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    opened = context.new_page()
+    faults = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.goto(site)
+    yield opened
+    context.close()
+    assert faults == []
+
+
+def test_each_answer_has_its_reply_and_the_right_one_opens_what_is_behind(page):
+    ask, other, _ = page.locator(".rnnq").all()
+    reply = ask.get_by_role("status")
+    assert reply.inner_text() == ""
+    ask.get_by_role("button", name="almost always").click()
+    assert reply.inner_text().startswith("✗ She would need")
+    assert page.locator("details[open]").count() == 0
+    ask.get_by_role("button", name="half of the time").focus()
+    page.keyboard.press("Enter")
+    assert reply.inner_text().startswith("✓ A single press")
+    assert page.locator("details[open]").count() == 1
+    pressed = ask.locator("[aria-pressed=true]")
+    assert (pressed.count(), pressed.inner_text()) == (1, "half of the time")
+    assert other.get_by_role("status").inner_text() == ""
+    page.reload()
+    ask = page.locator(".rnnq").first
+    assert ask.get_by_role("status").inner_text().startswith("✓ A single press")
+    assert ask.locator("[aria-pressed=true]").inner_text() == "half of the time"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("0.05", "✓ Right"),
+        ("0,05", "✓ Right"),
+        (" 5e-2 ", "✓ Right"),
+        ("5 · 10^-2", "✓ Right"),
+        ("5×10\u22122", "✓ Right"),
+        (".5", "✗ Too much"),
+        ("\u22121", "✗ That is no part"),
+        ("1/20", "“1/20” is no number that can be read here"),
+        ("<b>", "“<b>” is no number"),
+        ("", "Type a number first"),
+    ],
+)
+def test_a_number_is_read_as_people_write_it(page, typed, said):
+    ask = page.locator(".rnnq").last
+    ask.get_by_label("A number:").fill(typed)
+    page.keyboard.press("Enter")
+    assert ask.get_by_role("status").inner_text().startswith(said)
+
+
+def test_a_browser_that_keeps_nothing_answers_all_the_same(browser, site):
+    page = browser.new_page()
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('refused'); } })"
+    )
+    page.goto(site)
+    ask = page.locator(".rnnq").first
+    ask.get_by_role("button", name="half of the time").click()
+    assert ask.get_by_role("status").inner_text().startswith("✓")
+    page.close()
+
+
+@pytest.mark.parametrize("kept", ["", "{", "null", "3", '{"friend": "never"}', '{"friend": null}'])
+def test_what_is_kept_may_be_damaged(browser, site, kept):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(site)
+    page.evaluate("(kept) => localStorage.setItem('rnncourse-answers', kept)", kept)
+    page.reload()
+    ask = page.locator(".rnnq").first
+    assert ask.get_by_role("status").inner_text() == ""
+    ask.get_by_role("button", name="half of the time").click()
+    assert ask.get_by_role("status").inner_text().startswith("✓")
+    context.close()
+
+
+def test_without_javascript_the_choices_can_be_read(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site)
+    assert page.get_by_text("almost always · nine times in ten · half of the time").is_visible()
+    context.close()
