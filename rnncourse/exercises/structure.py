@@ -109,6 +109,41 @@ def a_tanh_for_each(x_t, h_prev, W_xh, W_hh, b_h):
     return np.tanh(W_hh @ h_prev) + np.tanh(W_xh @ x_t) + np.tanh(b_h)
 
 
+@hidden_step.wrong
+def both_entry_by_entry(x_t, h_prev, W_xh, W_hh, b_h):
+    """With * the entries are multiplied one by one, no sum is taken, and a matrix comes out. A
+    matrix times a vector is written with @: W_xh @ x_t and W_hh @ h_prev."""
+    return np.tanh(W_hh * h_prev + W_xh * x_t + b_h)
+
+
+@hidden_step.wrong
+def input_from_the_left(x_t, h_prev, W_xh, W_hh, b_h):
+    """x_t @ W_xh is the product with the transpose: it fails where D ≠ H, and is wrong where D = H.
+    Row i of W_xh holds the weights into unit i, so the product is W_xh @ x_t."""
+    return np.tanh(W_hh @ h_prev + x_t @ W_xh + b_h)
+
+
+@hidden_step.wrong
+def both_transposed(x_t, h_prev, W_xh, W_hh, b_h):
+    """Both matrices stand transposed. In the course vectors are columns, and the matrix comes
+    first: W_xh @ x_t and W_hh @ h_prev."""
+    return np.tanh(h_prev @ W_hh + x_t @ W_xh + b_h)
+
+
+@hidden_step.wrong
+def joined_in_two_orders(x_t, h_prev, W_xh, W_hh, b_h):
+    """You join matrices and vectors, but in two orders: [W_hh, W_xh] meets x_t above h_{t−1}. The
+    columns of W_hh have to meet h_{t−1}, so h_{t−1} comes first there too."""
+    return np.tanh(np.hstack([W_hh, W_xh]) @ np.concatenate([x_t, h_prev]) + b_h)
+
+
+@hidden_step.wrong
+def column_plus_vector(x_t, h_prev, W_xh, W_hh, b_h):
+    """A column (H, 1) plus a vector (H,) is a matrix (H, H): NumPy adds each entry to each. Keep
+    all vectors as (H,); W_hh @ h_prev is one."""
+    return np.tanh((W_hh @ h_prev)[:, None] + (W_xh @ x_t)[:, None] + b_h)
+
+
 # ---------------------------------------------------------------- a sequence, in pieces
 
 
@@ -232,12 +267,53 @@ def state_recurrence_transposed(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
     return h @ W_hy.T + b_y, h[-1]
 
 
+@read_a_piece.wrong
+def first_input_skipped(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """The first input is skipped. In code the steps count from 0, so x[0] is x_1, and it turns h_0
+    into h_1."""
+    h = _states(x[1:], h_0, W_xh, W_hh, b_h)
+    return h @ W_hy.T + b_y, h[-1]
+
+
+@read_a_piece.wrong
+def values_swapped(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """Both values are right, but they have changed places: the outputs come first, then the
+    state."""
+    h = _states(x, h_0, W_xh, W_hh, b_h)
+    return h[-1], h @ W_hy.T + b_y
+
+
+@read_a_piece.wrong
+def ended_after_one_step(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """This is the output and the state of the first step: does your return stand inside the loop?
+    It ends the function, so it belongs after the loop."""
+    h = np.tanh(W_hh @ h_0 + W_xh @ x[0] + b_h)
+    return W_hy @ h + b_y, h
+
+
+@read_a_piece.wrong
+def input_transposed(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """x_t @ W_xh is the product with the transpose: it fails where D ≠ H, and is wrong where D = H.
+    For one step the product is W_xh @ x_t, for all at once x @ W_xh.T."""
+    h = _states(x, h_0, W_xh.T, W_hh, b_h)
+    return h @ W_hy.T + b_y, h[-1]
+
+
+@read_a_piece.wrong
+def readout_transposed(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """h @ W_hy is the product with the transpose: it fails where O ≠ H, and is wrong where O = H.
+    For one state the product is W_hy @ h, for all at once h @ W_hy.T."""
+    h = _states(x, h_0, W_xh, W_hh, b_h)
+    return h @ W_hy + b_y, h[-1]
+
+
 # ---------------------------------------------------------------- counting
 
 
 def _budgets(rng):
     """Numbers that one has room for, with D and O; some of them are used up to the last."""
     yield 28, 1, 1
+    yield from ((budget, 2, 3) for budget in range(60, 90))  # where the mistakes part
     yield from ((11, 1, 1), (600, 30, 3), (300, 2, 30), (5322, 8, 10), (2000, 5, 20), (2000, 20, 5))
 
 
@@ -328,6 +404,39 @@ def not_whole(budget, D, O):
     round down."""
     p = D + 1 + O
     return float(np.sqrt(p * p / 4 + budget - O) - p / 2)
+
+
+@most_units.wrong
+def parameters_for_units(budget, D, O):
+    """This is how many parameters the largest network has. Wanted is how many units, H."""
+    H = most_units.solution(budget, D, O)
+    return H * (H + D + 1) + O * (H + 1)
+
+
+@most_units.wrong
+def two_biases_each(budget, D, O):
+    """You count two biases for each unit, as PyTorch has them. In the course a unit has one."""
+    return _most(budget, lambda H: H * (H + D + 2) + O * (H + 1))
+
+
+@most_units.wrong
+def one_bias_for_all(budget, D, O):
+    """You count one bias for all units and one for all outputs. b_h is a vector of H numbers and
+    b_y one of O: each unit and each output has a bias of its own."""
+    return _most(budget, lambda H: H * (H + D) + O * H + 2)
+
+
+@most_units.wrong
+def one_too_few(budget, D, O):
+    """One unit more would still fit: your H is one too small."""
+    return most_units.solution(budget, D, O) - 1
+
+
+@most_units.wrong
+def rounded_to_the_nearest(budget, D, O):
+    """You solve for H and round to the nearest whole number. Where that is up, the network needs
+    more than the budget: round down."""
+    return round(not_whole(budget, D, O))
 
 
 # ---------------------------------------------------------------- pictures as sequences
@@ -427,6 +536,46 @@ def rows_overlap(images):
     return np.concatenate([images[:, :-1], images[:, 1:]], axis=2).transpose(1, 0, 2)
 
 
+@two_rows_a_step.wrong
+def transposed_too_early(images):
+    """The shape is right, but the pictures are mixed. After transpose the same row of all pictures
+    comes first, and reshape then joins rows of two different pictures. Join the rows first, then
+    bring the step to the front."""
+    B, R, C = images.shape
+    return images.transpose(1, 0, 2).reshape(R // 2, B, 2 * C)
+
+
+@two_rows_a_step.wrong
+def one_row_further(images):
+    """Your step t holds rows t and t + 1, so most rows are read twice and the lower half of the
+    picture hardly at all. Step t holds rows 2t and 2t + 1."""
+    T = images.shape[1] // 2
+    return np.concatenate([images[:, :T], images[:, 1 : T + 1]], axis=2).transpose(1, 0, 2)
+
+
+@two_rows_a_step.wrong
+def joined_below(images):
+    """The even rows come first and then the odd ones, one at each step. The two rows of a step
+    stand side by side, in one input of 2C numbers: join them along the last axis."""
+    return np.concatenate([images[:, 0::2], images[:, 1::2]], axis=1).transpose(1, 0, 2)
+
+
+@two_rows_a_step.wrong
+def two_rows_apart(images):
+    """The right two rows stand at each step, but as a matrix of 2 rows. A network reads a vector at
+    each step: the two rows side by side, 2C numbers."""
+    B, R, C = images.shape
+    return images.reshape(B, R // 2, 2, C).transpose(1, 0, 2, 3)
+
+
+@two_rows_a_step.wrong
+def all_axes_reversed(images):
+    """The rows are paired as they should be, but .T reverses the order of all three axes, and the
+    batch ends up last. Exchange the first two only: transpose(1, 0, 2)."""
+    B, R, C = images.shape
+    return images.reshape(B, R // 2, 2 * C).T
+
+
 # ---------------------------------------------------------------- how often it is right
 
 
@@ -516,6 +665,49 @@ def largest_over_the_sequences(y, labels):
 def smallest_output(y, labels):
     """The smallest output is taken for the answer. The largest names the label: argmax."""
     return (y.argmin(axis=-1) == labels).mean(axis=1)
+
+
+@accuracy_by_step.wrong
+def not_averaged(y, labels):
+    """This says of every step and every sequence whether it is right, (T, B). Take the mean over
+    the sequences."""
+    return (y.argmax(axis=-1) == labels) * 1.0
+
+
+@accuracy_by_step.wrong
+def labels_along_the_steps(y, labels):
+    """labels[:, None] is a column, so label b is compared with what is named at step b. There is
+    one label for each sequence: (T, B) == (B,) compares them as it should."""
+    return (y.argmax(axis=-1) == labels[:, None]).mean(axis=1)
+
+
+@accuracy_by_step.wrong
+def largest_value_for_its_place(y, labels):
+    """You compare the largest output itself with the label. What names the label is the place where
+    it stands: argmax, not max."""
+    return (y.max(axis=-1) == labels).mean(axis=1)
+
+
+@accuracy_by_step.wrong
+def largest_over_the_steps(y, labels):
+    """argmax runs over the steps here. The outputs of one answer stand along the last axis, and the
+    largest of these O numbers names the label: axis=-1."""
+    return (y.argmax(axis=0) == labels).mean(axis=1)
+
+
+@accuracy_by_step.wrong
+def largest_of_the_whole_step(y, labels):
+    """Without an axis, argmax finds one place in all B · O outputs of a step. Each sequence has an
+    answer of its own: argmax(axis=-1)."""
+    return (y.reshape(len(y), -1).argmax(axis=1)[:, None] == labels).mean(axis=1)
+
+
+@accuracy_by_step.wrong
+def mean_so_far(y, labels):
+    """This is the mean over all steps up to each one. Wanted is how often the network is right at
+    that step alone."""
+    right = (y.argmax(axis=-1) == labels).mean(axis=1)
+    return right.cumsum() / np.arange(1, len(y) + 1)
 
 
 # ---------------------------------------------------------------- first read, then answer
@@ -645,6 +837,51 @@ def inputs_forgotten_while_reading(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
     return _states(_pauses(steps, W_xh), h_T, W_xh, W_hh, b_h) @ W_hy.T + b_y
 
 
+@read_then_answer.wrong
+def output_fed_back(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """You feed each output back as the next input, which a network that writes text does. Here the
+    input after the reading is zero; and y has O numbers, an input D."""
+    h = _read(x, W_xh, W_hh, b_h)
+    y = [W_hy @ h + b_y]
+    for _ in range(steps):
+        h = np.tanh(W_hh @ h + W_xh @ y[-1] + b_h)
+        y.append(W_hy @ h + b_y)
+    return np.array(y[1:])
+
+
+@read_then_answer.wrong
+def states_for_outputs(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """These are the states of the answering steps, and they are right. The outputs are read from
+    them: y = W_hy h + b_y."""
+    return _states(_pauses(steps, W_xh), _read(x, W_xh, W_hh, b_h), W_xh, W_hh, b_h)
+
+
+@read_then_answer.wrong
+def last_answer_only(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """This is the output of the last step only. Collect one at each answering step, (steps, O)."""
+    return read_then_answer.solution(x, steps, W_xh, W_hh, W_hy, b_h, b_y)[-1]
+
+
+@read_then_answer.wrong
+def recurrence_turned(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """W_hh stands transposed. For a column h the product is W_hh @ h; h @ W_hh fits too, and is
+    wrong."""
+    return read_then_answer.solution(x, steps, W_xh, W_hh.T, W_hy, b_h, b_y)
+
+
+@read_then_answer.wrong
+def answers_without_readout_bias(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """The bias b_y is missing from the outputs."""
+    return read_then_answer.solution(x, steps, W_xh, W_hh, W_hy, b_h, 0 * b_y)
+
+
+@read_then_answer.wrong
+def one_answer_short(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """The first answer is missing. Counted from 0, the reading takes the steps 0, …, T − 1, so the
+    answering begins at step T: t >= T."""
+    return read_then_answer.solution(x, steps, W_xh, W_hh, W_hy, b_h, b_y)[1:]
+
+
 # ---------------------------------------------------------------- different lengths
 
 
@@ -652,7 +889,7 @@ def _batches(rng):
     """Batches with padding: by hand, then T, B, D and H all different, then D = H."""
     x = np.array([[[1.0], [1.0]], [[0.0], [9.0]]])
     yield x, np.array([2, 1]), np.ones((1, 1)), 2 * np.ones((1, 1)), np.zeros(1)
-    for lengths, D, H in (([5, 2, 4, 1], 3, 2), ([2, 3], 5, 4), ([3, 1, 4], 2, 2)):
+    for lengths, D, H in (([5, 2, 4, 1], 3, 2), ([2, 3], 5, 4), ([3, 1, 4], 2, 2), ([3, 1], 2, 2)):
         W_xh, W_hh, _, b_h, _ = _weights(rng, D, H, 1)
         x = rng.normal(size=(max(lengths), len(lengths), D))
         for b, length in enumerate(lengths):
@@ -766,6 +1003,77 @@ def state_begins_again(x, lengths, W_xh, W_hh, b_h):
     return h[lengths - 1, np.arange(len(lengths))]
 
 
+@frozen_at_the_end.wrong
+def one_state_for_all(x, lengths, W_xh, W_hh, b_h):
+    """The first sequence is right, but each other one begins with the state in which the one before
+    it ended. Sequences of a batch know nothing of each other: each begins with zeros."""
+    h, ends = np.zeros(len(b_h)), []
+    for b, length in enumerate(lengths):
+        h = _states(x[:length, b], h, W_xh, W_hh, b_h)[-1]
+        ends.append(h)
+    return np.array(ends)
+
+
+@frozen_at_the_end.wrong
+def mask_along_the_units(x, lengths, W_xh, W_hh, b_h):
+    """Your condition has the shape (B,), and np.where lays it along the last axis of (B, H), the
+    units. A column (B, 1) lays it along the sequences: (t < lengths)[:, None]."""
+    return _batch(x, W_xh, W_hh, b_h, lambda t, new, old: np.where(t < lengths, new, old))
+
+
+@frozen_at_the_end.wrong
+def only_one_sequence(x, lengths, W_xh, W_hh, b_h):
+    """This is the state of the first sequence alone. Wanted is one row for each, (B, H)."""
+    return frozen_at_the_end.solution(x, lengths, W_xh, W_hh, b_h)[0]
+
+
+@frozen_at_the_end.wrong
+def states_of_all_steps(x, lengths, W_xh, W_hh, b_h):
+    """These are the states of all steps, (T, B, H). Of each sequence only the state in which it
+    ends is wanted, (B, H)."""
+    return np.array(
+        [_batch(x[: t + 1], W_xh, W_hh, b_h, lambda t, new, old: new) for t in range(len(x))]
+    )
+
+
+@frozen_at_the_end.wrong
+def inputs_transposed(x, lengths, W_xh, W_hh, b_h):
+    """W_xh stands transposed: it fails where D ≠ H, and is wrong where D = H. In a batch each input
+    is a row, so W_xh x_t becomes x[t] @ W_xh.T."""
+    return frozen_at_the_end.solution(x, lengths, W_xh.T, W_hh, b_h)
+
+
+@frozen_at_the_end.wrong
+def state_and_input_set_to_zero(x, lengths, W_xh, W_hh, b_h):
+    """After its end a sequence has zeros for its state and its input, and what is left of the sum
+    is b_h. Nothing should be computed there at all: it keeps the state that it has."""
+    runs = (np.arange(len(x))[:, None] < lengths)[..., None]
+    h = np.zeros((x.shape[1], len(b_h)))
+    for t in range(len(x)):
+        h = np.tanh((h * runs[t]) @ W_hh.T + (x[t] * runs[t]) @ W_xh.T + b_h)
+    return h
+
+
+@frozen_at_the_end.wrong
+def ends_not_paired(x, lengths, W_xh, W_hh, b_h):
+    """h[lengths − 1] takes the states of all B sequences at each of these steps, (B, B, H). Pair
+    each step with its own sequence: h[lengths - 1, np.arange(B)]."""
+    return states_of_all_steps(x, lengths, W_xh, W_hh, b_h)[lengths - 1]
+
+
+@frozen_at_the_end.wrong
+def step_and_sequence_exchanged(x, lengths, W_xh, W_hh, b_h):
+    """The axes have changed places. x is (T, B, D), the step comes first: step t of sequence b is
+    x[t, b], not x[b, t]."""
+    ends = []
+    for b, length in enumerate(lengths):
+        h = np.zeros(len(b_h))
+        for t in range(length):
+            h = eq.hidden_state(x[b, t], h, W_xh, W_hh, b_h)
+        ends.append(h)
+    return np.array(ends)
+
+
 # ---------------------------------------------------------------- the steps that count
 
 
@@ -872,6 +1180,35 @@ def last_step_left_out(E, lengths):
     return np.sum(E * counts) / np.sum(counts)
 
 
+@mean_of_what_counts.wrong
+def up_to_the_shortest(E, lengths):
+    """This is the mean over the steps that all sequences have. The longer ones go on, and their
+    later steps count too."""
+    return E[: lengths.min()].mean()
+
+
+@mean_of_what_counts.wrong
+def padding_added(E, lengths):
+    """You divide by the right number, but what stands in the padding is added up too. Leave it out
+    of the sum."""
+    return E.sum() / lengths.sum()
+
+
+@mean_of_what_counts.wrong
+def step_and_sequence_swapped(E, lengths):
+    """The axes have changed places. E is (T, B), the step comes first: the errors of sequence b
+    that count are E[:lengths[b], b], not E[b, :lengths[b]]."""
+    return sum(E[b, :length].sum() for b, length in enumerate(lengths)) / lengths.sum()
+
+
+@mean_of_what_counts.wrong
+def mask_turned(E, lengths):
+    """Your mask is (B, T), and E is (T, B): it fails where T ≠ B, and is wrong where T = B. The
+    steps go down a column, np.arange(T)[:, None] < lengths."""
+    counts = np.arange(len(E)) < lengths[:, None]
+    return np.sum(E * counts) / np.sum(counts)
+
+
 # ---------------------------------------------------------------- where a unit can rest
 
 
@@ -897,6 +1234,7 @@ def bias_that_forgets(w):
 
     Given a weight w > 1, return the bias b > 0 at which the lower stable fixed point of
     h ← tanh(w h + b) meets the unstable one, and both disappear.
+    A search on a grid is not exact enough: solve for b.
     By hand: for w = 2 they meet at h = −0.7071, and b = artanh(−0.7071) + 2 · 0.7071 = 0.5328.
     """
     h = -np.sqrt(1 - 1 / w)
@@ -976,6 +1314,20 @@ def pre_activation_only(w):
     return w * np.sqrt(1 - 1 / w)
 
 
+@bias_that_forgets.wrong
+def arctan_for_artanh(w):
+    """You took arctan, the inverse of tan. The inverse of tanh is artanh, np.arctanh in NumPy."""
+    h = -np.sqrt(1 - 1 / w)
+    return np.arctan(h) - w * h
+
+
+@bias_that_forgets.wrong
+def weight_squared(w):
+    """Here h² = 1 − 1/w². The slope of tanh(w h + b) has the factor w once: w (1 − h²) = 1."""
+    h = -np.sqrt(1 - 1 / w**2)
+    return np.arctanh(h) - w * h
+
+
 # ---------------------------------------------------------------- investigations
 
 
@@ -985,6 +1337,8 @@ MOST = 1000  # in size, of a weight
 def _values(answer, names):
     """Return the values of a tuple or a list; refuse one that has not a value for each name."""
     wanted = f"the {len(names)} values ({', '.join(names)})"
+    if isinstance(answer, np.ndarray) and answer.ndim:
+        answer = list(answer)
     if not isinstance(answer, (tuple, list)):
         raise ValueError(f"it is of type {type(answer).__name__}, expected {wanted}")
     if len(answer) != len(names):
@@ -1009,8 +1363,6 @@ def _matrix(value, name):
     except (TypeError, ValueError):
         kind = type(value).__name__
         raise ValueError(f"{name} is of type {kind}, expected a matrix of numbers") from None
-    if matrix.ndim != 2 or not matrix.size:
-        raise ValueError(f"{name} has the shape {matrix.shape}, expected a matrix")
     if not (np.abs(matrix) <= MOST).all():
         raise ValueError(f"{name} holds NaN or a number that is larger than {MOST} in size")
     return matrix
@@ -1146,9 +1498,9 @@ def echo(answer):
     """
     names = "W_xh", "W_hh", "W_hy"
     W_xh, W_hh, W_hy = map(_matrix, _values(answer, names), names)
-    H = len(W_hh)
-    if H > 50:
-        raise ValueError(f"W_hh has the shape {W_hh.shape}; at most 50 units are needed")
+    H = W_xh.size
+    if not 1 <= H <= 50:
+        raise ValueError(f"W_xh has the shape {W_xh.shape}, expected (H, 1) with H from 1 to 50")
     for name, W, shape in (("W_xh", W_xh, (H, 1)), ("W_hh", W_hh, (H, H)), ("W_hy", W_hy, (1, H))):
         if W.shape != shape:
             raise ValueError(f"{name} has the shape {W.shape}, expected {shape}")
@@ -1168,7 +1520,7 @@ def echo(answer):
         return (
             f"{measured} The output is no echo of any one input: {nearest} is the nearest, with a "
             f"correlation of {alike[k]:.2f}. Several inputs are mixed; does each unit hand on its "
-            "state, and keep nothing back?"
+            "state, keep nothing back, and get nothing back?"
         )
     if k != DELAY:
         return (
