@@ -5,6 +5,7 @@ import numbers
 import numpy as np
 
 from .. import equations as eq
+from ..nonlinear import sigmoid
 from .definition import exercise, investigation
 
 
@@ -142,6 +143,19 @@ def column_plus_vector(x_t, h_prev, W_xh, W_hh, b_h):
     """A column (H, 1) plus a vector (H,) is a matrix (H, H): NumPy adds each entry to each. Keep
     all vectors as (H,); W_hh @ h_prev is one."""
     return np.tanh((W_hh @ h_prev)[:, None] + (W_xh @ x_t)[:, None] + b_h)
+
+
+@hidden_step.wrong
+def sigmoid_for_tanh(x_t, h_prev, W_xh, W_hh, b_h):
+    """The sum is right, but a sigmoid acts on it, and no state can be negative. The course's hidden
+    units have tanh, which goes from −1 to 1."""
+    return sigmoid(W_hh @ h_prev + W_xh @ x_t + b_h)
+
+
+@hidden_step.wrong
+def bias_added_after_tanh(x_t, h_prev, W_xh, W_hh, b_h):
+    """The bias is added after tanh. It belongs to the sum on which tanh acts."""
+    return np.tanh(W_hh @ h_prev + W_xh @ x_t) + b_h
 
 
 # ---------------------------------------------------------------- a sequence, in pieces
@@ -307,6 +321,41 @@ def readout_transposed(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
     return h @ W_hy + b_y, h[-1]
 
 
+@read_a_piece.wrong
+def output_of_the_pre_activation(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """The state is right, but each output is read before tanh, from the pre-activation a_t. It is
+    read from the state: y_t = W_hy h_t + b_y."""
+    h = _states(x, h_0, W_xh, W_hh, b_h)
+    return np.arctanh(h) @ W_hy.T + b_y, h[-1]
+
+
+@read_a_piece.wrong
+def state_without_tanh(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """What goes on to the next step is the pre-activation, and tanh acts only on what is read. The
+    state itself is the tanh of the sum, and that goes on."""
+    a, y = h_0, []
+    for x_t in x:
+        a = W_hh @ a + W_xh @ x_t + b_h
+        y.append(W_hy @ np.tanh(a) + b_y)
+    return np.array(y), a
+
+
+@read_a_piece.wrong
+def no_tanh_at_all(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """tanh is missing: this state is a sum, which may grow without limit."""
+    h, y = h_0, []
+    for x_t in x:
+        h = W_hh @ h + W_xh @ x_t + b_h
+        y.append(W_hy @ h + b_y)
+    return np.array(y), h
+
+
+@read_a_piece.wrong
+def hidden_bias_missing(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """b_h is missing from the sum of the state."""
+    return read_a_piece.solution(x, h_0, W_xh, W_hh, W_hy, 0 * b_h, b_y)
+
+
 # ---------------------------------------------------------------- counting
 
 
@@ -437,6 +486,13 @@ def rounded_to_the_nearest(budget, D, O):
     """You solve for H and round to the nearest whole number. Where that is up, the network needs
     more than the budget: round down."""
     return round(not_whole(budget, D, O))
+
+
+@most_units.wrong
+def output_biases_by_units(budget, D, O):
+    """The biases of the readout are counted wrongly: W_hy has H · O numbers and b_y has O, one for
+    each output, whatever H is."""
+    return _most(budget, lambda H: H * (H + D + 1) + H * (O + 1))
 
 
 # ---------------------------------------------------------------- pictures as sequences
@@ -576,6 +632,13 @@ def all_axes_reversed(images):
     return images.reshape(B, R // 2, 2 * C).T
 
 
+@two_rows_a_step.wrong
+def every_other_row(images):
+    """This takes every second row and throws the others away. Each step holds both rows, side by
+    side: 2C numbers."""
+    return images[:, 0::2].transpose(1, 0, 2)
+
+
 # ---------------------------------------------------------------- how often it is right
 
 
@@ -676,8 +739,9 @@ def not_averaged(y, labels):
 
 @accuracy_by_step.wrong
 def labels_along_the_steps(y, labels):
-    """labels[:, None] is a column, so label b is compared with what is named at step b. There is
-    one label for each sequence: (T, B) == (B,) compares them as it should."""
+    """The labels run along the steps here: label b is compared with what is named at step b. There
+    is one label for each sequence, and (T, B) == (B,), without a transpose, compares them as it
+    should."""
     return (y.argmax(axis=-1) == labels[:, None]).mean(axis=1)
 
 
@@ -708,6 +772,13 @@ def mean_so_far(y, labels):
     that step alone."""
     right = (y.argmax(axis=-1) == labels).mean(axis=1)
     return right.cumsum() / np.arange(1, len(y) + 1)
+
+
+@accuracy_by_step.wrong
+def divided_by_outputs(y, labels):
+    """You divide by O, the number of labels. At one step there are B answers, one for each
+    sequence."""
+    return (y.argmax(axis=-1) == labels).sum(axis=1) / y.shape[2]
 
 
 # ---------------------------------------------------------------- first read, then answer
@@ -880,6 +951,14 @@ def one_answer_short(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
     """The first answer is missing. Counted from 0, the reading takes the steps 0, …, T − 1, so the
     answering begins at step T: t >= T."""
     return read_then_answer.solution(x, steps, W_xh, W_hh, W_hy, b_h, b_y)[1:]
+
+
+@read_then_answer.wrong
+def answers_while_reading(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """These are the outputs of the first steps, while the network still reads. Its answer begins
+    after the last input."""
+    x = np.vstack([x, _pauses(steps, W_xh)])[:steps]
+    return _states(x, np.zeros(len(b_h)), W_xh, W_hh, b_h) @ W_hy.T + b_y
 
 
 # ---------------------------------------------------------------- different lengths
@@ -1071,6 +1150,26 @@ def step_and_sequence_exchanged(x, lengths, W_xh, W_hh, b_h):
     return np.array(ends)
 
 
+@frozen_at_the_end.wrong
+def all_stop_one_step_later(x, lengths, W_xh, W_hh, b_h):
+    """All sequences stop together, one step after the shortest has ended. Each has to run to an end
+    of its own."""
+    return _batch(x[: lengths.min() + 1], W_xh, W_hh, b_h, lambda t, new, old: new)
+
+
+@frozen_at_the_end.wrong
+def new_and_old_added(x, lengths, W_xh, W_hh, b_h):
+    """While a sequence runs, you add its new state to the old one. With a mask m the old state
+    belongs to those that have ended: m · new + (1 − m) · h."""
+    return _batch(x, W_xh, W_hh, b_h, lambda t, new, old: (t < lengths)[:, None] * (new + old))
+
+
+@frozen_at_the_end.wrong
+def bias_missing(x, lengths, W_xh, W_hh, b_h):
+    """Each sequence stops where it should, but b_h is missing from its steps."""
+    return frozen_at_the_end.solution(x, lengths, W_xh, W_hh, 0 * b_h)
+
+
 # ---------------------------------------------------------------- the steps that count
 
 
@@ -1206,6 +1305,15 @@ def mask_turned(E, lengths):
     return np.sum(E * counts) / np.sum(counts)
 
 
+@mean_of_what_counts.wrong
+def zeroed_and_divided_by_all(E, lengths):
+    """You set the padding to zero, but the mean divides by T · B: the padding still counts, as
+    errors of zero. Divide by the number of steps that count. And E is changed in place: work on a
+    copy, E = E.copy()."""
+    E[~_running(E, lengths)] = 0
+    return E.mean()
+
+
 # ---------------------------------------------------------------- where a unit can rest
 
 
@@ -1323,6 +1431,20 @@ def weight_squared(w):
     """Here h² = 1 − 1/w². The slope of tanh(w h + b) has the factor w once: w (1 − h²) = 1."""
     h = -np.sqrt(1 - 1 / w**2)
     return np.arctanh(h) - w * h
+
+
+@bias_that_forgets.wrong
+def weight_on_the_bias(w):
+    """The h is right, but here w multiplies the bias too, tanh(w (h + b)). The fixed point is h =
+    tanh(w h + b)."""
+    h = -np.sqrt(1 - 1 / w)
+    return np.arctanh(h) / w - h
+
+
+@bias_that_forgets.wrong
+def artanh_only(w):
+    """This is artanh(h), which is w h + b. Take w h away from it."""
+    return np.arctanh(-np.sqrt(1 - 1 / w))
 
 
 # ---------------------------------------------------------------- investigations
