@@ -158,6 +158,19 @@ def bias_added_after_tanh(x_t, h_prev, W_xh, W_hh, b_h):
     return np.tanh(W_hh @ h_prev + W_xh @ x_t) + b_h
 
 
+@hidden_step.wrong
+def slope_for_state(x_t, h_prev, W_xh, W_hh, b_h):
+    """This is 1 − h², the slope of tanh. The state is the tanh itself; the slope is wanted later,
+    on the way back."""
+    return 1 - np.tanh(W_hh @ h_prev + W_xh @ x_t + b_h) ** 2
+
+
+@hidden_step.wrong
+def bias_subtracted(x_t, h_prev, W_xh, W_hh, b_h):
+    """The bias is subtracted. All three terms are added."""
+    return np.tanh(W_hh @ h_prev + W_xh @ x_t - b_h)
+
+
 # ---------------------------------------------------------------- a sequence, in pieces
 
 
@@ -495,6 +508,13 @@ def output_biases_by_units(budget, D, O):
     return _most(budget, lambda H: H * (H + D + 1) + H * (O + 1))
 
 
+@most_units.wrong
+def first_that_reaches_the_budget(budget, D, O):
+    """This is the first H whose network needs the budget or more. It fits only if it needs just
+    that; return the last H that needs no more than the budget."""
+    return strictly_below(budget, D, O) + 1
+
+
 # ---------------------------------------------------------------- pictures as sequences
 
 
@@ -781,6 +801,14 @@ def divided_by_outputs(y, labels):
     return (y.argmax(axis=-1) == labels).sum(axis=1) / y.shape[2]
 
 
+@accuracy_by_step.wrong
+def one_label_for_each_step(y, labels):
+    """labels[t] takes the label of sequence t for step t. The labels belong to the sequences:
+    compare what is named at a step with all of labels."""
+    right = [np.mean(y[t].argmax(axis=-1) == labels[t]) for t in range(len(y))]
+    return np.array(right)
+
+
 # ---------------------------------------------------------------- first read, then answer
 
 
@@ -959,6 +987,13 @@ def answers_while_reading(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
     after the last input."""
     x = np.vstack([x, _pauses(steps, W_xh)])[:steps]
     return _states(x, np.zeros(len(b_h)), W_xh, W_hh, b_h) @ W_hy.T + b_y
+
+
+@read_then_answer.wrong
+def last_outputs_of_the_reading(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
+    """These are the last outputs of the reading. The answer comes after it, from further steps
+    without input."""
+    return aligned(x, steps, W_xh, W_hh, W_hy, b_h, b_y)[-steps:]
 
 
 # ---------------------------------------------------------------- different lengths
@@ -1170,6 +1205,13 @@ def bias_missing(x, lengths, W_xh, W_hh, b_h):
     return frozen_at_the_end.solution(x, lengths, W_xh, W_hh, 0 * b_h)
 
 
+@frozen_at_the_end.wrong
+def first_input_never_read(x, lengths, W_xh, W_hh, b_h):
+    """The first input is never read: your first step uses x[1]. The state before x[0] is zero, and
+    x[0] turns it into the first one."""
+    return frozen_at_the_end.solution(x[1:], lengths - 1, W_xh, W_hh, b_h)
+
+
 # ---------------------------------------------------------------- the steps that count
 
 
@@ -1312,6 +1354,20 @@ def zeroed_and_divided_by_all(E, lengths):
     copy, E = E.copy()."""
     E[~_running(E, lengths)] = 0
     return E.mean()
+
+
+@mean_of_what_counts.wrong
+def divided_by_steps(E, lengths):
+    """The right errors are added up, but you divide by T. Divide by the number of errors in your
+    sum, over all sequences."""
+    return np.sum(E * _running(E, lengths)) / len(E)
+
+
+@mean_of_what_counts.wrong
+def last_step_not_added(E, lengths):
+    """You divide by the right number, but the last step of each sequence is missing from the sum.
+    The slice E[:lengths[b], b] holds all that count."""
+    return np.sum(E * _running(E, lengths - 1)) / lengths.sum()
 
 
 # ---------------------------------------------------------------- where a unit can rest
@@ -1648,7 +1704,7 @@ def echo(answer):
         )
     past = x[9 - DELAY : ECHOED - DELAY]
     loud = float(y[9:] @ past / (past @ past))
-    if abs(alike[k]) > 0.9999:
+    if abs(alike[k]) > 0.999 and abs(loud - 1) > 0.1:
         return (
             f"{measured} It is the right echo, times {loud:.3g}: what the input was scaled by on "
             "its way has to be undone at the readout."
