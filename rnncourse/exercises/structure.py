@@ -171,6 +171,20 @@ def bias_subtracted(x_t, h_prev, W_xh, W_hh, b_h):
     return np.tanh(W_hh @ h_prev + W_xh @ x_t - b_h)
 
 
+@hidden_step.wrong
+def relu_for_tanh(x_t, h_prev, W_xh, W_hh, b_h):
+    """The sum is right, but what is negative is set to 0, and what is large stays large. The
+    course's hidden units have tanh."""
+    return np.maximum(0, W_hh @ h_prev + W_xh @ x_t + b_h)
+
+
+@hidden_step.wrong
+def only_the_past_squeezed(x_t, h_prev, W_xh, W_hh, b_h):
+    """tanh acts on the term from the past only: look at your brackets. It acts on the sum of all
+    three terms."""
+    return np.tanh(W_hh @ h_prev) + W_xh @ x_t + b_h
+
+
 # ---------------------------------------------------------------- a sequence, in pieces
 
 
@@ -369,6 +383,14 @@ def hidden_bias_missing(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
     return read_a_piece.solution(x, h_0, W_xh, W_hh, W_hy, 0 * b_h, b_y)
 
 
+@read_a_piece.wrong
+def states_for_outputs_of_a_piece(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
+    """The states are right, and you return them in place of the outputs. The outputs are read from
+    them: y_t = W_hy h_t + b_y."""
+    h = _states(x, h_0, W_xh, W_hh, b_h)
+    return h, h[-1]
+
+
 # ---------------------------------------------------------------- counting
 
 
@@ -515,6 +537,19 @@ def first_that_reaches_the_budget(budget, D, O):
     return strictly_below(budget, D, O) + 1
 
 
+@most_units.wrong
+def recurrent_weights_only(budget, D, O):
+    """Only W_hh is counted, H · H numbers. W_xh, W_hy and the two biases need room too."""
+    return _most(budget, lambda H: H * H)
+
+
+@most_units.wrong
+def too_many_and_no_biases(budget, D, O):
+    """Two things: the biases are not counted, and what you return is the first H that does not fit,
+    in place of the last one that does."""
+    return no_biases(budget, D, O) + 1
+
+
 # ---------------------------------------------------------------- pictures as sequences
 
 
@@ -657,6 +692,14 @@ def every_other_row(images):
     """This takes every second row and throws the others away. Each step holds both rows, side by
     side: 2C numbers."""
     return images[:, 0::2].transpose(1, 0, 2)
+
+
+@two_rows_a_step.wrong
+def two_rows_in_two_places(images):
+    """The right rows stand at each step, but the upper rows of all pictures come first and then the
+    lower ones. An input is one vector: both rows of one picture, side by side."""
+    B, R, C = images.shape
+    return images.transpose(1, 0, 2).reshape(R // 2, 2, B, C)
 
 
 # ---------------------------------------------------------------- how often it is right
@@ -1212,6 +1255,17 @@ def first_input_never_read(x, lengths, W_xh, W_hh, b_h):
     return frozen_at_the_end.solution(x[1:], lengths - 1, W_xh, W_hh, b_h)
 
 
+@frozen_at_the_end.wrong
+def input_and_bias_set_to_zero(x, lengths, W_xh, W_hh, b_h):
+    """After its end a sequence gets neither input nor bias, but W_hh still moves its state at each
+    step. It has to keep the state that it has."""
+    runs = (np.arange(len(x))[:, None] < lengths)[..., None]
+    h = np.zeros((x.shape[1], len(b_h)))
+    for t in range(len(x)):
+        h = np.tanh(h @ W_hh.T + runs[t] * (x[t] @ W_xh.T + b_h))
+    return h
+
+
 # ---------------------------------------------------------------- the steps that count
 
 
@@ -1550,9 +1604,8 @@ def _runs(w, u, pulses):
     """Return the states of one unit, for pulses each of which 50 quiet steps follow."""
     x = np.zeros((len(pulses), 1 + QUIET))
     x[:, 0] = pulses
-    return _states(x.reshape(-1, 1), np.zeros(1), np.array([[u]]), np.array([[w]]), np.zeros(1))[
-        :, 0
-    ]
+    h_0 = b_h = np.zeros(1)
+    return _states(x.reshape(-1, 1), h_0, np.array([[u]]), np.array([[w]]), b_h)[:, 0]
 
 
 @investigation(
