@@ -1,8 +1,9 @@
 """Check an answer: right, not yet, or not attempted, and what went wrong if it can be told."""
 
 import html
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ def _called(task: Exercise, answer: Any) -> Result:
     except TimeoutError as error:
         return not_yet(
             f"Your function had not come back after {task.seconds:g} seconds. "
-            "Does every loop in it end?",
+            "Does every loop in it end, or does it search for long?",
             str(error),
         )
     if any(o.value is ... or isinstance(o.error, NotImplementedError) for o in outcomes):
@@ -176,14 +177,11 @@ def _unknown(
     ]
     k = wrong.index(True)
     bad = outcomes[k]
-    given = [
-        f"{name} = {_argument(a)}" for name, a in zip(_parameters(task), calls[k], strict=True)
-    ]
-    with_these = "It was called with " + ", ".join(given) + "."
+    with_these = _called_with(_parameters(task), calls[k])
     if bad.error is not None:
         if isinstance(bad.error, RecursionError):
             return [f"Your function calls itself without end ({bad.line})."]
-        words = str(bad.error) or "without a message"
+        words = _plain(str(bad.error)) or "without a message"
         at = f" at {bad.line}" if bad.line else ""
         return [f"Your function raised {type(bad.error).__name__}{at}: {words}", with_these]
     if bad.value is None:
@@ -194,11 +192,29 @@ def _unknown(
     return [related, f"{said[0].upper()}{said[1:]}.", with_these]
 
 
-def _argument(value: Any) -> str:
-    if isinstance(value, np.ndarray) and value.size > 6:
+def _plain(message: str) -> str:
+    """Return NumPy's message of a product that does not fit as a sentence."""
+    sizes = re.search(r"size (\d+) is different from (\d+)", message)
+    if not sizes:
+        return message
+    return f"the two factors of a product do not fit: {sizes[2]} columns meet {sizes[1]} rows"
+
+
+def _called_with(names: Sequence[str], arguments: Sequence[Any]) -> str:
+    """Return the arguments of a call in words; where they are many, of each array its shape."""
+    for most in (6, 1):
+        pairs = zip(names, arguments, strict=True)
+        given = ", ".join(f"{name} = {_argument(value, most)}" for name, value in pairs)
+        if len(given) < 300:
+            break
+    return f"It was called with {given}."
+
+
+def _argument(value: Any, most: int) -> str:
+    if isinstance(value, np.ndarray) and value.size > most:
         return f"an array of shape {value.shape}"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k!r}: {_argument(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{k!r}: {_argument(v, most)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)) and value and not np.isscalar(value[0]):
-        return f"{len(value)} of {_argument(value[0])}"
+        return f"{len(value)} of {_argument(value[0], most)}"
     return shown(value) if not isinstance(value, str) else repr(value)

@@ -29,7 +29,9 @@ def shown(value: Any) -> str:
     array = _number(value)
     if array is None or array.size > 12:
         return _kind(value)
-    if not array.ndim:
+    if np.isfinite(array).all() and (np.abs(array) < 1e6).all() and (array == np.rint(array)).all():
+        array = array.astype(int)  # whole numbers, without a point
+    elif not array.ndim:
         return f"{array:.5g}"
     text = np.array2string(array, precision=4, suppress_small=True, separator=", ")
     return " ".join(text.split())

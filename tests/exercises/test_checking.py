@@ -70,6 +70,10 @@ class Counting:
     ("answer", "words"),
     [
         (raising, "raised TypeError at line 3: return y @ W_xh @ x_t @ 3: unsupported"),
+        (
+            lambda *a: np.ones((1, 3)) @ a[1],
+            "the two factors of a product do not fit: 3 columns meet 1 rows It was called",
+        ),
         (endless_recursion, "calls itself without end"),
         (in_place, "changes h_prev in place"),
         (a_column, "not the shape"),
