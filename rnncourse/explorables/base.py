@@ -205,9 +205,13 @@ def _expression(name: str) -> str:
 
 @cache
 def work_script() -> str:
-    """Return what the playground's worker runs, as a classic script: it sets `work`."""
-    offered = "{ first, serve, spectralRadius, stretch }"
-    return f"const work = {_function(_code(files('work.js')), offered)};\n"
+    """Return the playground's work as a classic script, for its page and for a worker.
+
+    It sets `rnncourseWork`.
+    """
+    code = _code(dict.fromkeys([*files("work.js"), *files("weights.js")]))
+    offered = "{ first, pack, serve, spectralRadius, stretch, unpack }"
+    return f"globalThis.rnncourseWork = {_function(code, offered)};\n"
 
 
 def _in_script(data: object) -> str:

@@ -6,15 +6,24 @@ const SETTINGS = ["task", "layer", "lag", "units", "rule", "learning_rate", "max
 const LEAST = -8; // the gradient is drawn down to 10^LEAST
 const KEPT = 3; // earlier runs
 const LEVELS = 6; // shades of a map
+const LARGEST = 4e6; // bytes of a file
+const SYNC = 3000; // ms between two reports to Python
 
-/** Someone who works, given the code of `work` as text: a worker, or, where none can be made, this page in slices. */
-function worker(code, hear) {
+/** What the code of `work` offers. It is run as a script of the page's own: not every page lets a text be evaluated. */
+function worked(code) {
+  const script = Object.assign(document.createElement("script"), { textContent: code });
+  document.head.append(script);
+  script.remove();
+  return globalThis.rnncourseWork;
+}
+/** Someone who works, given that code as text: a worker, or, where none can be made, this page in slices. */
+function worker(code, serve, hear) {
   const inPage = () => {
-    const answer = new Function(`${code}return work;`)().serve((news) => setTimeout(() => hear(news)), 8);
+    const answer = serve((news) => setTimeout(() => hear(news)), 8);
     return { send: answer, end: () => answer({ go: false }) };
   };
   try {
-    const source = `${code}const answer = work.serve(postMessage, 25);onmessage = ({ data }) => answer(data);`;
+    const source = `${code}const answer = rnncourseWork.serve(postMessage, 25);onmessage = ({ data }) => answer(data);`;
     const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     let one = new Worker(address);
     const sent = [];
@@ -35,10 +44,10 @@ function worker(code, hear) {
   }
 }
 
-/** A curve of any length in at most 400 points, each the mean of as many updates. */
-export function curve() {
-  const points = [];
-  let [each, sum, count] = [1, 0, 0];
+/** A curve of any length in at most 400 points, each the mean of as many updates; it goes on from those of `before`. */
+export function curve(before = { each: 1, points: [] }) {
+  const points = [...before.points];
+  let [each, sum, count] = [before.each, 0, 0];
   return {
     add(value) {
       sum += value;
@@ -52,6 +61,7 @@ export function curve() {
     },
     /** The points [update, value]. */
     at: () => points.map((value, i) => [(i + 1) * each, value]),
+    kept: () => ({ each, points }),
   };
 }
 
@@ -73,33 +83,72 @@ function named(labels, right, bottom) {
   }).join("");
 }
 
-function view(ui) {
+function view(ui, model) {
   const { state: s, t, data } = ui;
-  const { first, spectralRadius, stretch } = new Function(`${data.work}return work;`)();
-  let work, started, now, training, score, last, losses, norms, error, finished;
+  const { first, pack, serve, spectralRadius, stretch, unpack } = worked(data.work);
+  let work, now, training, score, last, losses, norms, error, finished, begun, opened, saving, synced;
   let [number, known, earlier] = [0, "", []];
+  const settings = () => Object.fromEntries(SETTINGS.map((key) => [key, s[key]]));
 
   function hear(news) {
     if (news.number !== number) return; // of an earlier run
     now = news;
+    ui.root.removeAttribute("aria-busy");
     news.E.forEach(losses.add);
     for (const norm of news.norm) norms.add(Math.log10(norm));
     last = news.E.at(-1) ?? last;
     if (!Number.isNaN(news.score)) score = news.score;
     ({ error, finished } = news);
     if (news.ended) training = false;
+    if (news.weights) keep(news.weights);
+    else if (!model.link && training && performance.now() - synced > SYNC) ask();
     ui.set({});
-  }
-  function tell(message) {
-    work ??= worker(data.work, hear);
-    if (!started) work.send({ number, settings: Object.fromEntries(SETTINGS.map((key) => [key, s[key]])) });
-    started = true;
-    work.send(message);
   }
   function go(on) {
     training = on;
-    tell({ go: on });
+    work.send({ go: on });
     ui.set({});
+  }
+  const ask = () => ((synced = performance.now()), work.send({ weights: true }));
+  const report = (bytes) => (model.set("_file", new DataView(bytes.buffer)), model.save_changes());
+  /** The weights of this run are there: for a file, and for Python. */
+  function keep(weights) {
+    if (!saving && model.link) return;
+    const network = { layer: begun.layer, D: now.x[0].length, H: begun.units, O: now.y[0].length, loss: now.loss };
+    const [{ each, points }, history] = [losses.kept(), norms.kept().points.map((v) => 10 ** v)];
+    const bytes = pack(network, weights, { "history/loss": points, "metrics/gradient_norm": history }, { settings: begun, updates: now.count, each });
+    if (!model.link) report(bytes);
+    if (!saving) return;
+    saving = false;
+    const file = `${begun.task.replaceAll(" ", "-")}-${begun.layer}-${begun.units}.npz`;
+    const href = URL.createObjectURL(new Blob([bytes]));
+    Object.assign(document.createElement("a"), { href, download: file }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+    note.textContent = t("saved", { file, k: now.count });
+  }
+  /** Take over the network in a file, and of its settings those that there are here. */
+  function open({ network: { layer, D, H, O, loss }, weights, history, run }, file) {
+    if (!(H <= ui.traits.units.high)) throw { what: "hidden_size", given: H, expected: `≤ ${ui.traits.units.high}` };
+    const allowed = (key, v) => ui.traits[key].options?.includes(v) ?? Number.isFinite(v);
+    const given = Object.entries(run.settings ?? {}).filter(([key, v]) => SETTINGS.includes(key) && allowed(key, v));
+    const own = { ...settings(), ...Object.fromEntries(given), layer, units: H };
+    const task = [own.task, s.task, ...ui.traits.task.options].find((task) => {
+      const seen = first({ ...own, task, lag: 2, units: 1 });
+      return seen.loss === loss && seen.x[0].length === D && seen.y[0].length === O;
+    });
+    if (!task) throw { what: "input_size, output_size, loss", given: `${D}, ${O}, ${loss}`, expected: t("fitting") };
+    const [{ each, updates = 0 }, points, sizes] = [run, history["history/loss"], history["metrics/gradient_norm"]];
+    opened = { file, weights, count: updates };
+    if (each) Object.assign(opened, { losses: { each, points }, norms: { each, points: sizes.map(Math.log10) } });
+    ui.set({ ...own, task });
+  }
+  async function read(file) {
+    try {
+      if (file.size > LARGEST) throw { what: t("bytes"), given: file.size, expected: `≤ ${LARGEST}` };
+      open(unpack(new Uint8Array(await file.arrayBuffer())), file.name);
+    } catch ({ what, given, expected = t("finite") }) {
+      note.textContent = t(what ? "open.its" : "open.not", { file: file.name, what, given, expected });
+    }
   }
   /** Who does not see it needs no pictures. */
   const away = () => training && work.send({ go: !document.hidden });
@@ -110,17 +159,25 @@ function view(ui) {
 
   /** A new run with the present settings; the one before is kept to compare. */
   function begin() {
-    if (losses?.at().length > 1) earlier = [...earlier.slice(1 - KEPT), { at: losses.at(), was: JSON.parse(known) }];
-    if (training) work.send({ go: false });
+    if (losses?.at().length > 1) earlier = [...earlier.slice(1 - KEPT), { at: losses.at(), was: begun }];
     number++;
-    [started, training, score, last, error, finished, losses, norms] = [false, false, NaN, NaN, "", 0, curve(), curve()];
-    now = first(s);
+    begun = settings();
+    [training, saving, score, last, error, finished] = [false, false, NaN, opened?.losses?.points.at(-1) ?? NaN, "", 0];
+    [losses, norms] = [curve(opened?.losses), curve(opened?.norms)];
+    now = first(s, opened);
+    work ??= worker(data.work, serve, hear);
+    work.send({ number, settings: begun, from: opened });
+    ui.root.setAttribute("aria-busy", "true"); // until it is known what gradient there is
+    if (model.get("_file")?.byteLength) report(new Uint8Array());
+    if (opened && !model.link) ask();
+    note.textContent = opened ? t("opened", { file: opened.file, k: opened.count }) : "";
+    opened = undefined;
   }
   ui.each(() => {
-    const key = JSON.stringify(Object.fromEntries(SETTINGS.map((name) => [name, s[name]])));
-    if (key === known) return;
-    begin();
+    const key = JSON.stringify(settings());
+    if (key === known && !opened) return;
     known = key;
+    begin();
   });
   /** What an earlier run had that this one has not. */
   function differs(was) {
@@ -184,7 +241,7 @@ function view(ui) {
     const Y = (n) => bottom - ((clamp(n, LEAST, high) - LEAST) / (high - LEAST)) * (bottom - top);
     const points = reach.map((v, i) => [mid(i), Y(Number.isFinite(v) ? Math.log10(v || 1e-99) : high)]);
     const ground = "fill:color-mix(in srgb,var(--error) 22%,transparent);stroke:none";
-    const area = points.length ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: ground }) + path(points, "error thick") : text((left + right) / 2, (top + bottom) / 2, t("later"), "quiet");
+    const area = points.length ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: ground }) + path(points, "error thick") : "";
     return text(0, 47, t("input"), "quiet", "start") + input + text(0, 71, t("answer"), "quiet", "start") + output +
       (column * asked[0] > 175 ? text(left + column * asked[0] - 8, 71, says, "output", "end") : text(w, 14, says, "output", "end")) +
       text(0, 95, t("reach"), "label", "start") +
@@ -200,7 +257,7 @@ function view(ui) {
   const box = ui.buttons(ui.controls, t("train"));
   const train = ui.button(box, t("train"), () => go(!training));
   train.className = "play";
-  ui.button(box, t("one"), () => (training && go(false), tell({ step: true })));
+  ui.button(box, t("one"), () => (training && go(false), work.send({ step: true })));
   ui.button(box, t("again"), () => ui.set({ seed: (s.seed + 1) % 100 }), t("again.name"));
   ui.each(() => (train.textContent = training ? t("pause") : t("train")));
   ui.presets(data.stories);
@@ -245,6 +302,18 @@ function view(ui) {
   ui.choice("rule", { parent });
   for (const key of ["forget_bias", "batch_size", "seed"]) ui.slider(key, { parent });
 
+  const files = ui.buttons(parent, t("file"));
+  ui.button(files, t("save"), () => ((saving = true), ask()));
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: ".npz", hidden: true });
+  ui.button(files, t("open"), () => input.click());
+  const note = Object.assign(document.createElement("p"), { role: "status" });
+  files.append(input, note);
+  input.onchange = () => {
+    const [file] = input.files;
+    if (file) read(file);
+    input.value = ""; // the same one can be opened again
+  };
+
   ui.summary = () => {
     const values = { task: t(`task.${s.task}`), layer: t(`layer.${s.layer}`), lag: s.lag, k: now.count, E: fmt(last, 3), guess: fmt(data.guess[s.task], 3) };
     const ratio = now.reach[0] / now.reach.at(-1);
@@ -255,5 +324,5 @@ function view(ui) {
   };
 }
 
-const explorable = { render: (context) => mount(context, view) };
+const explorable = { render: (context) => mount(context, (ui) => view(ui, context.model)) };
 export default explorable;

@@ -77,14 +77,17 @@ def test_it_trains_over_http_too_and_in_both_copies(browser, tmp_path):
         page.close()
 
 
-FORBID = '<meta http-equiv="Content-Security-Policy" content="worker-src \'none\'">'
+POLICY = '<meta http-equiv="Content-Security-Policy" content="{}">'
+FORBID = POLICY.format("worker-src 'none'")
+STRICT = POLICY.format("script-src 'unsafe-inline'")  # no text is evaluated, and no worker
 REFUSE = "globalThis.Worker = class { constructor() { throw new Error('refused'); } };"
 
 
-@pytest.mark.parametrize("way", ["forbidden", "refused"])
-def test_without_a_worker_it_trains_in_slices(browser, tmp_path, way):
+@pytest.mark.parametrize(
+    "head", [FORBID, STRICT, f"<script>{REFUSE}</script>"], ids=["forbidden", "strict", "refused"]
+)
+def test_without_a_worker_it_trains_in_slices(browser, tmp_path, head):
     path = tmp_path / "page.html"
-    head = FORBID if way == "forbidden" else f"<script>{REFUSE}</script>"
     path.write_text(
         f"<!doctype html><meta charset=utf-8>{head}{Playground(lag=5).to_html()}", encoding="utf-8"
     )
