@@ -66,7 +66,7 @@ export function curve(before = { each: 1, points: [] }) {
 }
 
 /** The next of 100, 200, 500, 1000, … */
-function round(x) {
+function upward(x) {
   const ten = 10 ** Math.floor(Math.log10(x));
   return ten * [1, 2, 5, 10].find((k) => k * ten >= x);
 }
@@ -168,6 +168,7 @@ function view(ui, model) {
     work ??= worker(data.work, serve, hear);
     work.send({ number, settings: begun, from: opened });
     ui.root.setAttribute("aria-busy", "true"); // until it is known what gradient there is
+    synced = performance.now();
     if (model.get("_file")?.byteLength) report(new Uint8Array());
     if (opened && !model.link) ask();
     note.textContent = opened ? t("opened", { file: opened.file, k: opened.count }) : "";
@@ -191,7 +192,7 @@ function view(ui, model) {
     const guess = data.guess[s.task];
     const here = losses.at();
     const runs = earlier.filter(({ was }) => was.task === s.task);
-    const most = round(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
+    const most = upward(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
     const place = ([k, E]) => [a.x(k), a.y(Math.min(E, 1.4 * guess))];
     const labels = [{ x: a.right + 9, y: a.y(guess) - 6, s: t("guess"), cls: "quiet" }];
@@ -286,7 +287,7 @@ function view(ui, model) {
   ui.panel("norm", (w, height) => {
     if (!more.open) return "";
     const at = norms.at();
-    const most = round(Math.max(100, at.at(-1)?.[0] ?? 0));
+    const most = upward(Math.max(100, at.at(-1)?.[0] ?? 0));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [-4, 2, [-4, -2, 0, 2], t("norm.y")], log: true, right: 14, top: 42 });
     const limit = Math.log10(s.max_norm);
     return a.svg + text(6, 32, t(s.layer === "rnn" ? "radius" : "radius.gates", { rho: fmt(spectralRadius(now.W_hh, s.units)), sigma: fmt(stretch(now.W_hh, s.units)) }), "hidden", "start") +

@@ -84,4 +84,5 @@ class Playground(Explorable):
             model = Model.load(path)
             saved = read_checkpoint(path, model)
         # Settings that Python has just changed may not have reached the page yet.
-        return (model, saved.history) if saved.run["settings"] == state else (untrained, History())
+        current = saved.run["settings"].items() <= state.items()
+        return (model, saved.history) if current else (untrained, History())

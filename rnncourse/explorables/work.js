@@ -111,7 +111,7 @@ export function serve(post, ms) {
     if ("go" in message) {
       going = message.go;
       if (going) wait();
-      else if (E.length) show();
+      else if (it) show();
     }
     if (message.weights) show({ asked: true });
   };

@@ -146,6 +146,16 @@ def test_the_module_is_small_and_names_no_address(cls):
     assert "import " not in whole
 
 
+def test_each_module_is_one_that_a_browser_takes(browser):
+    page = browser.new_page()
+    load = """async (code) => {
+      const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+      return typeof (await import(address)).default.render;
+    }"""
+    assert {page.evaluate(load, base.module(cls.name)) for cls in CLASSES} == {"function"}
+    page.close()
+
+
 def test_the_kit_is_small():
     for name, limit in (("draw.js", LIMIT / 2), ("kit.js", LIMIT), ("kit.css", LIMIT / 2)):
         assert len(base.source(name).encode()) <= limit

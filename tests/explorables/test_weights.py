@@ -11,7 +11,7 @@ from browsers import PATIENCE, open_more, settle
 
 from rnncourse import GRU, RNN, Model, Readout, Stack, load_checkpoint
 from rnncourse.experiments import playground as pg
-from rnncourse.explorables import Playground
+from rnncourse.explorables import Playground, base
 
 
 @pytest.fixture(scope="module")
@@ -252,3 +252,85 @@ def test_the_buttons_for_files_work_with_the_keyboard(page, tmp_path, rng):
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     assert download.value.suggested_filename == "first-symbol-rnn-3.npz"
+
+
+# ---------------------------------------------------------------- in Jupyter
+
+# A stub of the model of anywidget, which notes what it is told.
+MOUNT = """async ([code, spec, state]) => {
+  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  const { default: figure } = await import(address);
+  const values = { _spec: spec, ...state };
+  globalThis.reports = [];
+  const model = {
+    get: (key) => values[key],
+    set(key, value) {
+      values[key] = value;
+      if (key === "_file") reports.push([...new Uint8Array(value.buffer)]);
+    },
+    save_changes() {}, on() {}, off() {},
+  };
+  figure.render({ model, el: document.body });
+}"""
+
+
+def test_python_has_the_network_of_the_page_and_its_losses(browser):
+    figure = Playground(lag=5)
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.clock.install()
+    page.evaluate(MOUNT, [base.module("playground"), figure.spec(), figure.state])
+    assert_same(figure.model(), pg.network(pg.Settings(lag=5), pg.Random(1)))
+    assert page.evaluate("reports") == []  # nothing to tell yet
+    assert figure.history.loss == []
+
+    def hear():
+        page.wait_for_function("reports.length")
+        reports = page.evaluate("reports.splice(0)")
+        figure.set_state({"_file": memoryview(bytes(reports[-1]))})
+        return len(reports)
+
+    press(page, "Train")
+    page.get_by_text("Solved at update 20,").wait_for()
+    assert hear() == 1
+    trained = list(itertools.islice(pg.train(pg.Settings(lag=5)), 20))
+    assert_same(figure.model(), trained[-1][1])
+    assert figure.history.loss == pytest.approx([u.E for u, _ in trained], abs=1e-9)
+    figure.units = 9  # the page has not heard of it yet
+    assert_same(figure.model(), pg.network(pg.Settings(lag=5, units=9), pg.Random(1)))
+    assert figure.history.loss == []
+    figure.units = 16
+    assert len(figure.history.loss) == 20
+    press(page, "Lag 60")
+    assert hear() == 1
+    assert figure._file == b""
+    figure.lag = 60
+    press(page, "Train")
+    page.wait_for_function(
+        "document.querySelector('.summary').textContent.includes('lag 60: after')"
+    )
+    assert page.evaluate("reports") == []
+    page.clock.fast_forward(4000)  # while it trains, it tells every few seconds
+    assert hear() == 1
+    count = len(figure.history.loss)
+    assert count > 0
+    press(page, "Pause")
+    hear()
+    assert len(figure.history.loss) >= count
+    page.close()
+
+
+def assert_same(one, other):
+    assert one.description == other.description
+    for name, W in other.params.items():
+        assert np.allclose(one.params[name], W, rtol=0, atol=1e-9), name
+
+
+def test_what_the_page_sends_is_checked():
+    figure = Playground()
+    figure.set_state({"_file": memoryview(b"PK")})
+    for what in (figure.model, lambda: figure.history):
+        with pytest.raises(ValueError, match="is not a whole file of rnncourse"):
+            what()
+    assert figure.state == Playground().state
+    assert "_file" not in figure.spec()["traits"]
