@@ -1,6 +1,6 @@
 // The playground's work, away from the page: runs that are trained in slices, and what there is to see of them.
 
-import { CELLS, forward, room } from "./nets.js";
+import { CELLS, forward, room, times, transposedTimes } from "./nets.js";
 import { run, solved, some } from "./play.js";
 
 const PICTURE = 34; // ms from one picture to the next, at least
@@ -14,7 +14,7 @@ export function spectralRadius(W, n) {
     log += Math.log(size) / k;
     A = A.map((v) => v / size);
     const square = new Float64Array(n * n);
-    for (let i = 0; i < n; i++) for (let p = 0; p < n; p++) for (let j = 0; j < n; j++) square[i * n + j] += A[i * n + p] * A[p * n + j];
+    times(square, A, A, n, n, n);
     A = square;
   }
   return Math.exp(log);
@@ -22,7 +22,7 @@ export function spectralRadius(W, n) {
 /** The largest singular value: the root of the spectral radius of Wᵀ W. */
 export function stretch(W, n) {
   const S = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let p = 0; p < n; p++) for (let j = 0; j < n; j++) S[i * n + j] += W[p * n + i] * W[p * n + j];
+  transposedTimes(S, W, W, n, n, n);
   return Math.sqrt(spectralRadius(S, n));
 }
 
