@@ -35,7 +35,7 @@ def train(page):
 
 
 def told(page):
-    page.wait_for_timeout(200)  # the summary is written a little later
+    settle(page)  # the summary is written a little later
     return page.locator(".summary").inner_text()
 
 
@@ -61,20 +61,58 @@ def test_each_task_is_solved_in_the_page_as_in_python(twin, task):
     assert marks(page, "solved at update").count() == 1
 
 
-def test_it_trains_over_http_too_and_in_both_copies(browser, tmp_path):
+def test_it_trains_over_http_too_in_both_copies_and_after_the_page_was_left(browser, tmp_path):
     twins = 2 * Playground(lag=5).to_html()
     (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{twins}", "utf-8")
     with serving(tmp_path) as address:
-        page = browser.new_page()
+        page, errors = browser.new_page(), []
         page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}page.html")
+        settle(page)
         one, other = page.locator(".rnnx").all()
         before = other.locator(".summary").inner_text()
         one.get_by_role("button", name="Train", exact=True).click()
         marks(page, "solved at update").wait_for()
         assert marks(page, "solved at update").count() == 1
         assert other.locator(".summary").inner_text() == before
+        one.get_by_role("button", name="New run").click()
+        settle(page)
+        for copy in (one, other):  # both at once
+            copy.get_by_role("button", name="Train", exact=True).click()
+        for copy in (one, other):
+            marks(copy, "solved at update").wait_for()
+        button(page, "Lag 60").first.click()
+        settle(page)
+        button(page, "Train").first.click()
+        page.get_by_text("lag 60: after").wait_for()
+        page.goto("about:blank")  # while it trains
+        page.go_back()
+        settle(page)
+        button(page, "Train").first.click()
+        page.wait_for_function("document.querySelector('.summary').textContent.includes(' after ')")
         page.close()
+        assert errors == []
+
+
+def test_a_reset_while_it_trains_and_a_damaged_link(twin):
+    page = twin(Playground(lag=60), more=False)
+    first = told(page)
+    button(page, "Train").click()
+    page.get_by_text("lag 60: after").wait_for()
+    button(page, "Reset").click()
+    button(page, "Train").wait_for()
+    settle(page)
+    assert told(page) == first
+    button(page, "One update").click()  # what the old run still had to say would count more
+    page.get_by_text("lag 60: after 1 updates").wait_for()
+    link = (
+        "lag=201&units=1e9&learning_rate=10&rule=x&seed=-1&layer=lstm&forget_bias=0.3.1&batch_size"
+    )
+    follow(page, f"#explore-playground?{link}")
+    settle(page)
+    assert page.evaluate(STATE) == Playground(lag=60, layer="lstm", learning_rate=10.0).state
+    assert "LSTM, remember the first symbol, lag 60: not trained yet" in told(page)
 
 
 POLICY = '<meta http-equiv="Content-Security-Policy" content="{}">'
