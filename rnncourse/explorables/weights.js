@@ -24,16 +24,17 @@ function join(parts) {
   parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
   return all;
 }
-/** Whole numbers as bytes, the lowest first: pairs of how many bytes and the number. */
-const numbers = (...pairs) => Uint8Array.from(pairs.flatMap(([size, n]) => Array.from({ length: size }, (_, k) => n >>> (8 * k))));
+/** Whole numbers as bytes, the lowest of each first. */
+const whole = (size) => (...list) => Uint8Array.from(list.flatMap((n) => Array.from({ length: size }, (_, k) => n >>> (8 * k))));
+const [u16, u32] = [whole(2), whole(4)];
 
 /** What a .npy file says of its array, as NumPy writes it. */
 const about = (shape, kind) => `{'descr': '${kind}', 'fortran_order': False, 'shape': (${shape.join(", ")}${shape.length > 1 ? "" : ","}), }`;
 /** Numbers as the bytes of a .npy file. */
 function npy(shape, kind, data) {
-  const size = 64 * Math.ceil((about(shape, kind).length + 11) / 64) - 10; // all before the numbers is a multiple of 64
-  const head = about(shape, kind).padEnd(size - 1);
-  return join([ascii(NPY), numbers([2, size]), ascii(`${head}\n`), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]);
+  const said = about(shape, kind);
+  const size = 64 * Math.ceil((said.length + 11) / 64) - 10; // all before the numbers is a multiple of 64
+  return join([ascii(NPY), u16(size), ascii(`${said.padEnd(size - 1)}\n`), new Uint8Array(data.buffer)]);
 }
 /** What is said in a .npy file, and the bytes of its numbers. */
 function parts(bytes) {
@@ -46,15 +47,14 @@ function zip(files) {
   const [contents, list] = [[], []];
   let at = 0;
   for (const [name, bytes] of Object.entries(files)) {
-    // Version 2.0, no flags, stored, on the first day of 1980; then what stands in the list of contents too.
-    const same = numbers([2, 20], [2, 0], [2, 0], [2, 0], [2, 33], [4, crc32(bytes)], [4, bytes.length], [4, bytes.length], [2, name.length], [2, 0]);
-    list.push(numbers([4, CENTRAL], [2, 20]), same, numbers([2, 0], [2, 0], [2, 0], [4, 0], [4, at]), ascii(name));
-    contents.push(numbers([4, LOCAL]), same, ascii(name), bytes);
+    // Version 2.0, no flags, stored, on the first day of 1980: it stands before the file, and in the list at the end.
+    const same = [u16(20, 0, 0, 0, 33), u32(crc32(bytes), bytes.length, bytes.length), u16(name.length, 0)];
+    list.push(u32(CENTRAL), u16(20), ...same, u16(0, 0, 0), u32(0, at), ascii(name));
+    contents.push(u32(LOCAL), ...same, ascii(name), bytes);
     at += 30 + name.length + bytes.length;
   }
-  const size = join(list).length;
   const count = Object.keys(files).length;
-  return join([...contents, ...list, numbers([4, END], [2, 0], [2, 0], [2, count], [2, count], [4, size], [4, at], [2, 0])]);
+  return join([...contents, ...list, u32(END), u16(0, 0, count, count), u32(join(list).length, at), u16(0)]);
 }
 /** The files of an archive; throws where it is not whole, or packed. */
 function unzip(bytes) {
@@ -63,13 +63,14 @@ function unzip(bytes) {
   const four = (at) => view.getUint32(at, true);
   const end = bytes.length - 22;
   const found = {};
+  let all = 0;
   if (four(end) !== END) throw new Error("no end");
   for (let k = two(end + 10), at = four(end + 16); k; k--) {
     if (four(at) !== CENTRAL || two(at + 10)) throw new Error("no entry, or a packed one");
     const [crc, size, from, length] = [four(at + 16), four(at + 24), four(at + 42), two(at + 28)];
     const start = from + 30 + two(from + 26) + two(from + 28);
     const content = bytes.slice(start, start + size);
-    if (content.length !== size || crc32(content) !== crc) throw new Error("damaged");
+    if ((all += size) > end || crc32(content) !== crc) throw new Error("damaged"); // or more in it than it is long
     found[String.fromCharCode(...bytes.subarray(at + 46, at + 46 + length))] = content;
     at += 46 + length + two(at + 30) + two(at + 32);
   }
