@@ -7,6 +7,7 @@ const LEAST = -8; // the gradient is drawn down to 10^LEAST
 const KEPT = 3; // earlier runs
 const LEVELS = 6; // shades of a map
 const LARGEST = 4e6; // bytes of a file
+const COMING = "…".padEnd(9, "\u00a0"); // as wide as the number that is to come, so that nothing moves then
 const SYNC = 3000; // ms between two reports to Python
 
 /** What the code of `work` offers. It is run as a script of the page's own: not every page lets a text be evaluated. */
@@ -109,6 +110,8 @@ function view(ui, model) {
     work.send({ go: on });
     ui.set({});
   }
+  /** Say below the buttons for files what became of one. */
+  const tell = (text) => ((note.textContent = text), text && ui.say(text));
   const ask = () => ((synced = performance.now()), work.send({ weights: true }));
   const report = (bytes) => (model.set("_file", new DataView(bytes.buffer)), model.save_changes());
   /** The weights of this run are there: for a file, and for Python. */
@@ -124,7 +127,7 @@ function view(ui, model) {
     const href = URL.createObjectURL(new Blob([bytes]));
     Object.assign(document.createElement("a"), { href, download: file }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
-    note.textContent = t("saved", { file, k: now.count });
+    tell(t("saved", { file, k: now.count }));
   }
   /** Take over the network in a file, and of its settings those that there are here. */
   function open({ network: { layer, D, H, O, loss }, weights, history, run }, file) {
@@ -147,7 +150,7 @@ function view(ui, model) {
       if (file.size > LARGEST) throw { what: t("bytes"), given: file.size, expected: `≤ ${LARGEST}` };
       open(unpack(new Uint8Array(await file.arrayBuffer())), file.name);
     } catch ({ what, given, expected = t("finite") }) {
-      note.textContent = t(what ? "open.its" : "open.not", { file: file.name, what, given, expected });
+      tell(t(what ? "open.its" : "open.not", { file: file.name, what, given, expected }));
     }
   }
   /** Who does not see it needs no pictures. */
@@ -171,7 +174,7 @@ function view(ui, model) {
     synced = performance.now();
     if (model.get("_file")?.byteLength) report(new Uint8Array());
     if (opened && !model.link) ask();
-    note.textContent = opened ? t("opened", { file: opened.file, k: opened.count }) : "";
+    tell(opened ? t("opened", { file: opened.file, k: opened.count }) : "");
     opened = undefined;
   }
   ui.each(() => {
@@ -307,7 +310,7 @@ function view(ui, model) {
   ui.button(files, t("save"), () => ((saving = true), ask()));
   const input = Object.assign(document.createElement("input"), { type: "file", accept: ".npz", hidden: true });
   ui.button(files, t("open"), () => input.click());
-  const note = Object.assign(document.createElement("p"), { role: "status" });
+  const note = document.createElement("span");
   files.append(input, note);
   input.onchange = () => {
     const [file] = input.files;
@@ -321,7 +324,7 @@ function view(ui, model) {
     const held = score === score ? (s.task === "adding" ? t("mean", { score: fmt(score, 3) }) : t("right", { score: fmt(100 * score, 0) })) : "";
     const clip = s.max_norm ? t("try.norm", { norm: s.max_norm }) : t("try.clip");
     const end = error ? t("diverged", { k: now.count + 1, what: t(`what.${error}`), rate: s.learning_rate, clip }) : finished ? t("solved", { k: finished }) : "";
-    return t(now.count ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio ? t("ratio", { ratio: fmt(ratio, 3) }) : ""));
+    return t(now.count ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio || !now.reach.length ? t("ratio", { ratio: ratio ? fmt(ratio, 3) : COMING }) : ""));
   };
 }
 

@@ -1,6 +1,7 @@
 """A network as a file: Python reads what the page wrote, and the page what Python wrote."""
 
 import itertools
+import re
 from functools import partial
 
 import numpy as np
@@ -59,12 +60,12 @@ def save(page, path):
 
 def give(page, path):
     """Open a file with the button, and return what the page says of it."""
-    said = page.locator(".more [role=status]")
+    said = page.locator(".more .buttons:has(input) > span")
     said.evaluate("(e) => (e.textContent = '')")
     with page.expect_file_chooser() as chooser:
-        press(page, "Open one …")
+        press(page, "Open a network")
     chooser.value.set_files(path)
-    page.wait_for_function("document.querySelector('.more [role=status]').textContent")
+    said.filter(has_text=re.compile(".")).wait_for()
     settle(page)
     return said.inner_text()
 
@@ -221,6 +222,11 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_lost(page, tmp_path,
     update(page, 1)
     settle(page)
     before = page.locator(".rnnx > .panels").inner_html(), page.locator(".summary").inner_text()
+    page.evaluate(
+        """globalThis.heard = [];
+        new MutationObserver(() => heard.push(document.querySelector(".told").textContent))
+          .observe(document.querySelector(".told"), { childList: true });"""
+    )
     for name, (given, how, words) in REFUSED.items():
         network(rng, **given).save(tmp_path / "file.npz")
         if how:
@@ -229,6 +235,7 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_lost(page, tmp_path,
         assert words in said, name
         assert said.startswith("file.npz "), name
         assert said.endswith("Nothing has changed here."), name
+        assert said in page.evaluate("heard"), name  # a screen reader says it, too
     for name, content in {"page.html": b"<!doctype html>" * 9, "x.npz": bytes(5_000_000)}.items():
         (tmp_path / name).write_bytes(content)
         said = give(page, tmp_path / name)
@@ -240,14 +247,14 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_lost(page, tmp_path,
 
 def test_the_buttons_for_files_work_with_the_keyboard(page, tmp_path, rng):
     network(rng, H=3).save(tmp_path / "three.npz")
-    button = page.get_by_role("button", name="Open one …")
+    button = page.get_by_role("button", name="Open a network")
     box = button.bounding_box()
     assert min(box["width"], box["height"]) >= 24
     button.focus()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(tmp_path / "three.npz")
-    page.get_by_text("three.npz is open").wait_for()
+    page.locator(".more").get_by_text("three.npz is open").wait_for()
     page.keyboard.press("Shift+Tab")
     with page.expect_download() as download:
         page.keyboard.press("Enter")
