@@ -1,5 +1,9 @@
+/* global work */ // The function that a worker runs: what work.js exports.
+
 import { axes, circle, clamp, fmt, framed, line, path, power, rect, tag, text } from "./draw.js";
 import { mount } from "./kit.js";
+import { worker } from "./worker.js";
+import { curve, named, roundUp } from "./curves.js";
 
 const SYMBOLS = { "first symbol": "ABCDxy", "temporal order": "ABxy", echo: "ABCD" };
 const SETTINGS = ["task", "layer", "lag", "units", "rule", "learning_rate", "max_norm", "init", "forget_bias", "batch_size", "seed"];
@@ -10,84 +14,10 @@ const LARGEST = 4e6; // bytes of a file
 const COMING = "…".padEnd(9, "\u00a0"); // as wide as the number that is to come, so that nothing moves then
 const SYNC = 3000; // ms between two reports to Python
 
-/** What the code of `work` offers. It is run as a script of the page's own: not every page lets a text be evaluated. */
-function worked(code) {
-  const script = Object.assign(document.createElement("script"), { textContent: code });
-  document.head.append(script);
-  script.remove();
-  return globalThis.rnncourseWork;
-}
-/** Someone who works, given that code as text: a worker, or, where none can be made, this page in slices. */
-function worker(code, serve, hear) {
-  const inPage = () => {
-    const answer = serve((news) => setTimeout(() => hear(news)), 8);
-    return { send: answer, end: () => answer({ go: false }) };
-  };
-  try {
-    const source = `${code}const answer = rnncourseWork.serve(postMessage, 25);onmessage = ({ data }) => answer(data);`;
-    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    let one = new Worker(address);
-    const sent = [];
-    one.onmessage = ({ data }) => hear(data);
-    // A page may forbid workers, and tells it only now: what was sent is done here.
-    one.onerror = () => {
-      one = inPage();
-      sent.forEach(one.send);
-    };
-    const send = (message) => {
-      if (one.send) return one.send(message);
-      sent.push(message);
-      one.postMessage(message);
-    };
-    return { send, end: () => (one.end ? one.end() : one.terminate()) };
-  } catch {
-    return inPage();
-  }
-}
-
-/** A curve of any length in at most 400 points, each the mean of as many updates; it goes on from those of `before`. */
-export function curve(before = { each: 1, points: [] }) {
-  const points = [...before.points];
-  let [each, sum, count] = [before.each, 0, 0];
-  return {
-    add(value) {
-      sum += value;
-      if (++count < each) return;
-      points.push(sum / count);
-      [sum, count] = [0, 0];
-      if (points.length < 400) return;
-      for (let i = 0; i < 200; i++) points[i] = (points[2 * i] + points[2 * i + 1]) / 2;
-      points.length = 200;
-      each *= 2;
-    },
-    /** The points [update, value]. */
-    at: () => points.map((value, i) => [(i + 1) * each, value]),
-    kept: () => ({ each, points }),
-  };
-}
-
-/** The next of 100, 200, 500, 1000, … */
-function upward(x) {
-  const ten = 10 ** Math.floor(Math.log10(x));
-  return ten * [1, 2, 5, 10].find((k) => k * ten >= x);
-}
-
-/** Texts { x, y, s, cls } by the ends of curves, none on another and none beyond `bottom`. */
-function named(labels, right, bottom) {
-  const sorted = [...labels].sort((a, b) => a.y - b.y);
-  sorted.forEach((one, i) => (one.y = Math.max(one.y, i ? sorted[i - 1].y + 15 : 0)));
-  const over = Math.max(0, (sorted.at(-1)?.y ?? 0) - bottom);
-  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4px" };
-  return sorted.map(({ x, y, s, cls }) => {
-    const before = x + 9 + 7 * s.length > right;
-    return text(before ? x - 9 : x + 9, y - over, s, cls, before ? "end" : "start", halo);
-  }).join("");
-}
-
 function view(ui, model) {
   const { state: s, t, data } = ui;
-  const { first, pack, serve, spectralRadius, stretch, unpack } = worked(data.work);
-  let work, now, training, score, last, losses, norms, error, finished, begun, opened, saving, synced;
+  const { file: { pack, unpack }, first, spectralRadius, stretch } = work();
+  let helper, now, training, score, last, losses, norms, error, finished, begun, opened, saving, synced;
   let [number, known, earlier] = [0, "", []];
   const settings = () => Object.fromEntries(SETTINGS.map((key) => [key, s[key]]));
 
@@ -107,12 +37,12 @@ function view(ui, model) {
   }
   function go(on) {
     training = on;
-    work.send({ go: on });
+    helper.send({ go: on });
     ui.set({});
   }
   /** Say below the buttons for files what became of one. */
   const tell = (text) => ((note.textContent = text), text && ui.say(text));
-  const ask = () => ((synced = performance.now()), work.send({ weights: true }));
+  const ask = () => ((synced = performance.now()), helper.send({ weights: true }));
   const report = (bytes) => (model.set("_file", new DataView(bytes.buffer)), model.save_changes());
   /** The weights of this run are there: for a file, and for Python. */
   function keep(weights) {
@@ -154,9 +84,9 @@ function view(ui, model) {
     }
   }
   /** Who does not see it needs no pictures. */
-  const away = () => training && work.send({ go: !document.hidden });
+  const away = () => training && helper.send({ go: !document.hidden });
   document.addEventListener("visibilitychange", away);
-  ui.leave = () => (document.removeEventListener("visibilitychange", away), work?.end());
+  ui.leave = () => (document.removeEventListener("visibilitychange", away), helper?.end());
   ui.busy = () => training;
   ui.reset = () => ([known, earlier, losses] = ["", [], curve()]);
 
@@ -168,8 +98,8 @@ function view(ui, model) {
     [training, saving, score, last, error, finished] = [false, false, NaN, opened?.losses?.points.at(-1) ?? NaN, "", 0];
     [losses, norms] = [curve(opened?.losses), curve(opened?.norms)];
     now = first(s, opened);
-    work ??= worker(data.work, serve, hear);
-    work.send({ number, settings: begun, from: opened });
+    helper ??= worker(work, hear);
+    helper.send({ number, settings: begun, from: opened });
     ui.root.setAttribute("aria-busy", "true"); // until it is known what gradient there is
     synced = performance.now();
     if (model.get("_file")?.byteLength) report(new Uint8Array());
@@ -195,7 +125,7 @@ function view(ui, model) {
     const guess = data.guess[s.task];
     const here = losses.at();
     const runs = earlier.filter(({ was }) => was.task === s.task);
-    const most = upward(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
+    const most = roundUp(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
     const place = ([k, E]) => [a.x(k), a.y(Math.min(E, 1.4 * guess))];
     const labels = [{ x: a.right + 9, y: a.y(guess) - 6, s: t("guess"), cls: "quiet" }];
@@ -261,7 +191,7 @@ function view(ui, model) {
   const box = ui.buttons(ui.controls, t("train"));
   const train = ui.button(box, t("train"), () => go(!training));
   train.className = "play";
-  ui.button(box, t("one"), () => (training && go(false), work.send({ step: true })));
+  ui.button(box, t("one"), () => (training && go(false), helper.send({ step: true })));
   ui.button(box, t("again"), () => ui.set({ seed: (s.seed + 1) % 100 }), t("again.name"));
   ui.each(() => (train.textContent = training ? t("pause") : t("train")));
   ui.presets(data.stories);
@@ -290,7 +220,7 @@ function view(ui, model) {
   ui.panel("norm", (w, height) => {
     if (!more.open) return "";
     const at = norms.at();
-    const most = upward(Math.max(100, at.at(-1)?.[0] ?? 0));
+    const most = roundUp(Math.max(100, at.at(-1)?.[0] ?? 0));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [-4, 2, [-4, -2, 0, 2], t("norm.y")], log: true, right: 14, top: 42 });
     const limit = Math.log10(s.max_norm);
     return a.svg + text(6, 32, t(s.layer === "rnn" ? "radius" : "radius.gates", { rho: fmt(spectralRadius(now.W_hh, s.units)), sigma: fmt(stretch(now.W_hh, s.units)) }), "hidden", "start") +

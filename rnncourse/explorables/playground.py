@@ -11,7 +11,7 @@ from ..experiments import playground
 from ..model import Model
 from ..training.checkpoint import read_checkpoint
 from ..training.history import History
-from .base import Choice, Explorable, Number, work_script
+from .base import Choice, Explorable, Number
 
 RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0]
 NORMS = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0]
@@ -48,7 +48,7 @@ class Playground(Explorable):
         plain = asdict(playground.Settings())
         stories = {name: plain | playground.STORIES[name] for name in BUTTONS}
         guess = {task: playground.guess(task) for task in get_args(playground.Task)}
-        return {"work": work_script(), "guess": guess, "stories": stories}
+        return {"guess": guess, "stories": stories}
 
     def model(self) -> Model:
         """Return the page's network, with the weights that it has now.

