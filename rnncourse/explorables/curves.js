@@ -1,6 +1,4 @@
-// Curves by update: any number of updates in a few points, and the names at their ends.
-
-import { text } from "./draw.js";
+// Curves by update: any number of updates in a few points.
 
 /** A curve of any length in at most 400 points, each the mean of as many updates; it goes on from those of `before`. */
 export function curve(before = { each: 1, points: [] }) {
@@ -24,19 +22,7 @@ export function curve(before = { each: 1, points: [] }) {
 }
 
 /** The next of 100, 200, 500, 1000, … */
-export function roundUp(x) {
+export function upward(x) {
   const ten = 10 ** Math.floor(Math.log10(x));
   return ten * [1, 2, 5, 10].find((k) => k * ten >= x);
-}
-
-/** Texts { x, y, s, cls } by the ends of curves, none on another and none beyond `bottom`. */
-export function named(labels, right, bottom) {
-  const sorted = [...labels].sort((a, b) => a.y - b.y);
-  sorted.forEach((one, i) => (one.y = Math.max(one.y, i ? sorted[i - 1].y + 15 : 0)));
-  const over = Math.max(0, (sorted.at(-1)?.y ?? 0) - bottom);
-  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4px" };
-  return sorted.map(({ x, y, s, cls }) => {
-    const before = x + 9 + 7 * s.length > right;
-    return text(before ? x - 9 : x + 9, y - over, s, cls, before ? "end" : "start", halo);
-  }).join("");
 }

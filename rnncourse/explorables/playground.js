@@ -3,7 +3,7 @@
 import { axes, circle, clamp, fmt, framed, line, path, power, rect, tag, text } from "./draw.js";
 import { mount } from "./kit.js";
 import { worker } from "./worker.js";
-import { curve, named, roundUp } from "./curves.js";
+import { curve, upward } from "./curves.js";
 
 const SYMBOLS = { "first symbol": "ABCDxy", "temporal order": "ABxy", echo: "ABCD" };
 const SETTINGS = ["task", "layer", "lag", "units", "rule", "learning_rate", "max_norm", "init", "forget_bias", "batch_size", "seed"];
@@ -13,6 +13,18 @@ const LEVELS = 6; // shades of a map
 const LARGEST = 4e6; // bytes of a file
 const COMING = "…".padEnd(9, "\u00a0"); // as wide as the number that is to come, so that nothing moves then
 const SYNC = 3000; // ms between two reports to Python
+
+/** Texts { x, y, s, cls } by the ends of curves, none on another and none beyond `bottom`. */
+function named(labels, right, bottom) {
+  const sorted = [...labels].sort((a, b) => a.y - b.y);
+  sorted.forEach((one, i) => (one.y = Math.max(one.y, i ? sorted[i - 1].y + 15 : 0)));
+  const over = Math.max(0, (sorted.at(-1)?.y ?? 0) - bottom);
+  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4px" };
+  return sorted.map(({ x, y, s, cls }) => {
+    const before = x + 9 + 7 * s.length > right;
+    return text(before ? x - 9 : x + 9, y - over, s, cls, before ? "end" : "start", halo);
+  }).join("");
+}
 
 function view(ui, model) {
   const { state: s, t, data } = ui;
@@ -125,7 +137,7 @@ function view(ui, model) {
     const guess = data.guess[s.task];
     const here = losses.at();
     const runs = earlier.filter(({ was }) => was.task === s.task);
-    const most = roundUp(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
+    const most = upward(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
     const place = ([k, E]) => [a.x(k), a.y(Math.min(E, 1.4 * guess))];
     const labels = [{ x: a.right + 9, y: a.y(guess) - 6, s: t("guess"), cls: "quiet" }];
@@ -220,7 +232,7 @@ function view(ui, model) {
   ui.panel("norm", (w, height) => {
     if (!more.open) return "";
     const at = norms.at();
-    const most = roundUp(Math.max(100, at.at(-1)?.[0] ?? 0));
+    const most = upward(Math.max(100, at.at(-1)?.[0] ?? 0));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [-4, 2, [-4, -2, 0, 2], t("norm.y")], log: true, right: 14, top: 42 });
     const limit = Math.log10(s.max_norm);
     return a.svg + text(6, 32, t(s.layer === "rnn" ? "radius" : "radius.gates", { rho: fmt(spectralRadius(now.W_hh, s.units)), sigma: fmt(stretch(now.W_hh, s.units)) }), "hidden", "start") +

@@ -1,7 +1,7 @@
 /* global work */ // The function that a worker runs: what text.js exports.
 import { axes, circle, clamp, fmt, halo, html, line, path, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
-import { curve, roundUp } from "./curves.js";
+import { curve, upward } from "./curves.js";
 import { worker } from "./worker.js";
 
 const SETTINGS = ["layer", "units", "learning_rate", "chunk", "streams", "seed"];
@@ -146,7 +146,7 @@ function view(ui, model) {
     if (bad) return "";
     const { nothing, often } = spelled;
     const high = Math.max(1, 1.15 * nothing);
-    const most = roundUp(Math.max(100, count));
+    const most = upward(Math.max(100, count));
     const ticks = Array.from({ length: Math.floor(high / 2) + 1 }, (_, k) => 2 * k);
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, high, ticks, t("bits")], right: 14 });
     const place = ([k, bits]) => [a.x(k), a.y(Math.min(bits, high))];
