@@ -1,7 +1,7 @@
 // The playground's work, away from the page: runs that are trained in slices, and what there is to see of them.
 
 import { CELLS, forward, room } from "./nets.js";
-import { run, solved, some } from "./play.js";
+import { LIMIT, run, solved, some } from "./play.js";
 
 const PICTURE = 34; // ms from one picture to the next, at least
 const QUICK = 2.5e6; // products in a pass that takes a page no time worth speaking of
@@ -27,8 +27,9 @@ export function stretch(W, n) {
   return Math.sqrt(spectralRadius(S, n));
 }
 
-/** What there is to see of a run: one held-out sequence and what the network makes of it, and its recurrent weights. */
-function look(it, layer) {
+/** What there is to see of a run: one held-out sequence and what the network makes of it, and its recurrent weights;
+ *  of the sunspots also all held-out years, if the pass is to be made. */
+function look(it, { task, layer }, pass = true) {
   const { T, D, H, O } = it.sizes;
   const B = it.held.counts.length / T;
   const one = room(layer, { ...it.sizes, B: 1 });
@@ -43,15 +44,17 @@ function look(it, layer) {
   // Of a layer with gates the block of the candidate.
   const block = CELLS[layer].blocks > 1 ? 2 * H * H : 0;
   const W_hh = it.P.W_hh.slice(block, block + H * H);
-  return { x: rows(x, D), y: rows(one.y, O), parts, asked, answers: asked.map((t) => targets[t * B]), W_hh };
+  const size = Object.values(it.P).reduce((sum, W) => sum + W.length, 0);
+  const years = task === "sunspots" && { truth: Array.from(targets.subarray(-B)), told: pass ? it.forecast() : [] };
+  return { x: rows(x, D), y: rows(one.y, O), parts, asked, answers: asked.map((t) => targets[t * B]), W_hh, size, years };
 }
 
 /** A run before its first update, with the gradient of that update if it is quickly found. */
 export function first(settings) {
   const it = run(settings);
-  const seen = look(it, settings.layer);
   const { T, H } = it.sizes;
   const quick = T * CELLS[settings.layer].blocks * H * H * settings.batch_size <= QUICK;
+  const seen = look(it, settings, quick);
   if (quick) it.update();
   return { count: 0, ...seen, reach: it.reach() };
 }
@@ -62,7 +65,7 @@ export function serve(post, ms) {
   let it, settings, number, going, waiting, count, E, norm, score, shown, finished;
 
   function show(ended, error) {
-    post({ number, count, E, norm, score, ended, error, finished, ...look(it, settings.layer), reach: it.reach() });
+    post({ number, count, E, norm, score, ended, error, finished, ...look(it, settings), reach: it.reach() });
     [E, norm, score, shown] = [[], [], NaN, performance.now()];
   }
   function slice(most) {
@@ -76,7 +79,8 @@ export function serve(post, ms) {
         count++;
         if (Number.isNaN(update.score)) continue;
         score = update.score;
-        if (finished || !solved(settings.task, score)) continue;
+        const over = solved(settings.task, score) || (settings.task === "sunspots" && count === LIMIT);
+        if (finished || !over) continue;
         [finished, ended] = [count, true];
         break;
       }
