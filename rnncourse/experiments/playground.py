@@ -40,7 +40,7 @@ LOOK = 20
 TEST_SEED = 2**31
 SEEDS = range(1, 6)
 LIMIT = 500  # updates of a story, and of every run on the sunspots
-YEARS = 1700, 1921, 1956  # trained on from the first, held out from the second, ends before the third
+YEARS = 1700, 1921, 1956  # where the trained on and the held out begin, and what comes after
 
 
 class Random:
@@ -184,6 +184,24 @@ CHALLENGES = {
         {"lag": 10},
     ),
 }
+WAYS: dict[str, dict[str, Any]] = {  # two to meet each challenge, and some that do not
+    "small 1": {"lag": 100, "units": 12, "init": "orthogonal", "learning_rate": 0.003},
+    "small 2": {"lag": 100, "units": 6, "layer": "gru", "learning_rate": 0.1},
+    "units 1": {"lag": 20, "units": 2, "init": "orthogonal"},
+    "units 2": {"lag": 20, "units": 2, "layer": "lstm", "learning_rate": 0.1, "forget_bias": 3.0},
+    "gru 1": {"lag": 60, "layer": "gru", "learning_rate": 0.1},
+    "gru 2": {"lag": 60, "layer": "gru", "learning_rate": 0.1, "units": 8},
+    "gru not": {"lag": 60, "layer": "gru"},
+    "echo 1": {"task": "echo", "lag": 10, "units": 48, "init": "orthogonal"},
+    "echo 2": {"task": "echo", "lag": 10, "units": 32, "init": "orthogonal"}
+    | {"learning_rate": 0.003},
+    "quick 1": {"task": "adding", "layer": "gru", "learning_rate": 0.03},
+    "quick 2": {"task": "adding", "layer": "gru", "learning_rate": 0.1},
+    "tame 1": {"rule": "sgd", "learning_rate": 1.0, "max_norm": 0.3},
+    "tame 2": {"rule": "sgd", "learning_rate": 1.0, "max_norm": 0.1},
+    "tame not": {"rule": "sgd", "learning_rate": 1.0, "max_norm": 0.0},
+}
+RUNS = STORIES | WAYS
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,8 +236,8 @@ def batch(task: Task, lag: int, B: int, random: Random) -> Batch:
     - *sunspots*: the numbers of n years up to 1920, in hundreds; what comes next? T = n.
     """
     if task == "sunspots":
-        first, end, _ = YEARS
-        return _years(lag, random.below(end - first - lag, B))
+        begin, end, _ = YEARS
+        return _years(lag, random.below(end - begin - lag, B))
     last = np.zeros((lag + 1, B), bool)
     last[-1] = True
     labels = np.zeros((lag + 1, B), np.intp)
@@ -400,7 +418,7 @@ class Run:
 
     Attributes
     ----------
-    story : a name of `STORIES`
+    story : a name of `STORIES` or `WAYS`
     seed : of the weights and the training sequences
     outcome : "solved", "diverged", or "not yet" after all updates
     updates : how many there were
@@ -417,17 +435,18 @@ class Run:
 
 
 def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
-    """Train one network of a story until it solves its task or diverges, or for `max_updates`.
+    """Train one network of a story, or of a way to meet a challenge, until it solves its task
+    or diverges, or for `max_updates`.
 
     Parameters
     ----------
-    story : a name of `STORIES`
+    story : a name of `STORIES` or `WAYS`
     seed : int from 0
     max_updates : int
     """
-    require_choice("story", story, tuple(STORIES))
+    require_choice("story", story, tuple(RUNS))
     most = require_size("max_updates", max_updates)
-    settings = Settings(**STORIES[story], seed=seed)
+    settings = Settings(**RUNS[story], seed=seed)
     began = time.perf_counter()
     outcome, updates, seen = "not yet", 0, math.nan
     try:
@@ -446,7 +465,7 @@ def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
 
 
 def saved() -> list[Run]:
-    """Return the results that travel with the package: each story with five seeds."""
+    """Return the results that travel with the package: each story and way with five seeds."""
     return _runs(read(files(__package__) / "playground.jsonl").trials)
 
 
@@ -492,7 +511,7 @@ def _number(score: float | None) -> float:
 EXPERIMENT = Experiment(
     "playground",
     _trial,
-    {"story": tuple(STORIES)},
+    {"story": tuple(RUNS)},
     SEEDS,
     source="the page Train it in the page; the tasks are after Hochreiter and Schmidhuber (1997)",
     stop="99 % of the held-out answers right, or for adding a mean squared error of 0.01 at most, "

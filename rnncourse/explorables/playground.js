@@ -56,6 +56,12 @@ export function curve() {
   };
 }
 
+/** Whether a run that has solved its task with what it `has`, settings and more, meets a challenge. */
+export function meets({ exactly, least, most }, has) {
+  const holds = (bounds, good) => Object.entries(bounds).every(([key, bound]) => good(has[key], bound));
+  return holds(exactly, (a, b) => a === b) && holds(least, (a, b) => a >= b) && holds(most, (a, b) => a <= b);
+}
+
 /** The next of 100, 200, 500, 1000, … */
 function round(x) {
   const ten = 10 ** Math.floor(Math.log10(x));
@@ -165,8 +171,8 @@ function view(ui) {
     const middle = (left + right) / 2;
     return [0, 1].map((v) => line(left, y(v), right, y(v), "grid") + text(left - 6, y(v) + 4, 100 * v, "tick", "end")).join("") +
       truth.map((v, i) => circle(x(i), y(v), 2.5, "input")).join("") + path(told.map((v, i) => [x(i), y(v)]), "output thick") +
-      text(left, 111, 1921, "tick") + text(right, 111, 1955, "tick") +
-      text(middle - 8, 111, t("truth"), "input", "end") + text(middle + 8, 111, t("told"), "output", "start");
+      text(left - 6, 111, 1921, "tick") + text(right, 111, 1955, "tick") +
+      text(middle - 3, 111, t("truth"), "input", "end") + text(middle + 3, 111, t("told"), "output", "start");
   }
   // ---- one held-out sequence over its steps, the network's answer, and the gradient
   ui.panel("steps", (w, height) => {
@@ -195,7 +201,7 @@ function view(ui) {
     const end = y[asked.at(-1)];
     const sure = 100 / end.reduce((sum, v) => sum + Math.exp(v - Math.max(...end)), 0);
     const says = adding ? t("says.number", { y: fmt(end[0]), d: fmt(answers.at(-1)) })
-      : t("says", { y: name(best(end)), p: fmt(sure, 0), d: name(answers.at(-1)) });
+      : t(asked.length > 1 ? "says.last" : "says", { y: name(best(end)), p: fmt(sure, 0), d: name(answers.at(-1)) });
     const most = Math.log10(Math.max(1, ...reach.filter(Number.isFinite)));
     const high = 4 * Math.min(3, Math.ceil(most / 4));
     const Y = (n) => bottom - ((clamp(n, LEAST, high) - LEAST) / (high - LEAST)) * (bottom - top);
@@ -204,7 +210,7 @@ function view(ui) {
     const area = points.length ? path([[mid(0), bottom], ...points, [mid(T - 1), bottom]], "", { style: ground }) + path(points, "error thick") : text((left + right) / 2, (top + bottom) / 2, t("later"), "quiet");
     const one = () => text(0, 62, t("input"), "quiet", "start") + input + text(0, 86, t("answer"), "quiet", "start") + output +
       (column * asked[0] > 175 ? text(left + column * asked[0] - 8, 86, says, "output", "end") : text(w, 40, says, "output", "end"));
-    return text(0, 14, t(`ask.${s.task}`, { lag: s.lag }), "label", "start") + (sunspots() ? years(left, right) : one()) +
+    return text(0, 14, t(`ask.${s.task}`, { lag: s.lag }), "label", "start", { style: "font-weight:600" }) + (sunspots() ? years(left, right) : one()) +
       text(0, top - 9, t("reach"), "label", "start") +
       [high, (high + LEAST) / 2, LEAST].map((n) => line(left, Y(n), right, Y(n), "grid") + text(left - 6, Y(n) + 4, power(n), "tick", "end")).join("") +
       area + line(left, bottom, right, bottom, "axis") +
@@ -235,10 +241,8 @@ function view(ui) {
   const recall = () => (localStorage.getItem(STORE) ?? "").split(",").forEach((key) => data.challenges[key] && met.add(key));
   /** What the run that has just been solved meets. */
   function meet() {
-    const has = { ...settings(), parameters: now.size, updates: finished };
-    const holds = (bounds, good) => Object.entries(bounds).every(([key, bound]) => good(has[key], bound));
-    const meets = ({ exactly, least, most }) => holds(exactly, (a, b) => a === b) && holds(least, (a, b) => a >= b) && holds(most, (a, b) => a <= b);
-    won = Object.keys(data.challenges).filter((key) => meets(data.challenges[key]));
+    const has = { ...JSON.parse(known), parameters: now.size, updates: finished };
+    won = Object.keys(data.challenges).filter((key) => meets(data.challenges[key], has));
     store(recall); // another copy may have met some
     won.forEach((key) => met.add(key));
     store(() => localStorage.setItem(STORE, [...met].join()));
@@ -319,7 +323,7 @@ function view(ui) {
     const held = score === score ? t(word, { score: fmt(value, digits), same: fmt(data.same, 1) }) : "";
     const clip = s.max_norm ? t("try.norm", { norm: s.max_norm }) : t("try.clip");
     const end = error ? t("diverged", { k: now.count + 1, what: t(`what.${error}`), rate: s.learning_rate, clip }) : finished ? t(sunspots() ? "ended" : "solved", { k: finished }) + won.map((key) => t("won", { what: t(`challenge.${key}`) })).join("") : "";
-    return t(now.count ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio ? t("ratio", { ratio: fmt(ratio, 3) }) : ""));
+    return t(now.count ? "summary" : "untrained", values) + (error ? "" : held) + (end || (ratio === ratio && now.asked.length === 1 ? t("ratio", { ratio: fmt(ratio, 3) }) : ""));
   };
 }
 

@@ -62,7 +62,7 @@ def test_the_held_out_years_are_the_same(page, lag):
 
 
 def same(there, here):
-    T, B, D = here.x.shape
+    T, B, _ = here.x.shape
     assert there["T"] == T
     assert there["x"] == here.x.swapaxes(1, 2).ravel().tolist()
     counts = here.counts.ravel()
