@@ -1,4 +1,4 @@
-import { axes, circle, clamp, fmt, framed, html, line, path, plain, power, rect, tag, text } from "./draw.js";
+import { axes, circle, clamp, fmt, framed, html, line, path, power, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
 
 const SYMBOLS = { "first symbol": "ABCDxy", "temporal order": "ABxy", echo: "ABCD" };
@@ -157,7 +157,7 @@ function view(ui) {
     };
     const before = runs.map(trail).join("");
     const end = here.length && place(here.at(-1));
-    if (end && (error || finished)) labels.push({ x: end[0], y: end[1] - 9, s: error ? t("over", { k: now.count + 1 }) : t(sunspots() ? "full" : "done", { k: finished }), cls: "error" });
+    if (end && (error || (finished && !sunspots()))) labels.push({ x: end[0], y: end[1] - 9, s: error ? t("over", { k: now.count + 1 }) : t("done", { k: finished }), cls: "error" });
     return a.svg + line(a.left, a.y(guess), a.right, a.y(guess), "dash") + before + path(here.map(place), "error thick") +
       (end ? circle(...end, 4.5, "error") : text((a.left + a.right) / 2, a.y(guess / 2), t("press"), "quiet")) +
       named(labels, w, a.bottom - 4);
@@ -238,7 +238,7 @@ function view(ui) {
       kept = false;
     }
   }
-  const recall = () => (localStorage.getItem(STORE) ?? "").split(",").forEach((key) => data.challenges[key] && met.add(key));
+  const recall = () => (localStorage.getItem(STORE) ?? "").split(",").forEach((key) => Object.hasOwn(data.challenges, key) && met.add(key));
   /** What the run that has just been solved meets. */
   function meet() {
     const has = { ...JSON.parse(known), parameters: now.size, updates: finished };
@@ -255,11 +255,14 @@ function view(ui) {
   for (const [key, { exactly, least }] of Object.entries(data.challenges)) {
     const item = items.appendChild(document.createElement("li"));
     item.style.cssText = "display:flex;gap:8px;align-items:center;margin:6px 0";
-    item.innerHTML = "<span></span><span style='flex:1'></span>";
-    ui.button(item, t("take"), () => ui.set({ ...exactly, ...least }), plain(t("take.name", { what: t(`challenge.${key}`) })));
+    const what = t(`challenge.${key}`);
+    ui.button(item, t("take"), () => ui.set({ ...exactly, ...least }), t("take.name", { what }));
+    const [mark, words] = [document.createElement("span"), document.createElement("span")];
+    item.prepend(mark);
+    item.append(words);
     ui.each(() => {
-      put(item.children[0], met.has(key) ? "✓" : "○");
-      put(item.children[1], html(t(`challenge.${key}`)) + (met.has(key) ? ` <b>${t("met")}</b>` : ""));
+      put(mark, met.has(key) ? "✓" : "○");
+      put(words, html(what) + (met.has(key) ? ` <b>${t("met")}</b>` : ""));
     });
   }
   const forget = ui.button(challenges, t("forget"), () => {
