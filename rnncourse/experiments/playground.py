@@ -466,7 +466,8 @@ def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
 
 def saved() -> list[Run]:
     """Return the results that travel with the package: each story and way with five seeds."""
-    return _runs(read(files(__package__) / "playground.jsonl").trials)
+    runs = _runs(read(files(__package__) / "playground.jsonl").trials)
+    return sorted(runs, key=lambda r: tuple(RUNS).index(r.story))
 
 
 def table(runs: Iterable[Run]) -> str:
