@@ -156,7 +156,7 @@ lowest-install: $(LOWEST)/.installed
 lowest: export PYTHONPATH := $(CURDIR)
 lowest: export HYPOTHESIS_PROFILE := quick
 lowest: $(LOWEST)/.installed
-	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning tests \
+	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST) -m "not slow" -W ignore::DeprecationWarning tests \
 	  --ignore=tests/site --ignore=tests/benchmarks --ignore=tests/test_torch.py \
 	  --ignore=tests/book/test_notebooks.py --ignore=tests/book/test_nbval.py
 	$(ONE_THREAD) $(LOWEST)/bin/python $(NBVAL) book

@@ -234,6 +234,7 @@ def test_nothing_is_written_if_one_of_the_weights_is_read_only():
     assert_array_equal(params["A"], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU", "stack", "bidirectional"])
 def test_workers_of_joblib_get_weights_that_are_read_only(rng, kind):
     joblib = pytest.importorskip("joblib", exc_type=ImportError)

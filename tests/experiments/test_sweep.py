@@ -169,6 +169,7 @@ for _ in sys.stdin:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is a matter of POSIX systems")
 def test_ten_kills_later_the_results_are_those_of_an_uninterrupted_sweep(tmp_path):
     path, script, rng = tmp_path / "walk.jsonl", tmp_path / "script.py", np.random.default_rng(9)

@@ -263,6 +263,7 @@ def test_an_error_in_between_leaves_other_traces_as_they_are(kind, monkeypatch):
     assert_close(results(layer, layer.forward(x, state)[2], dh), expected, 0)
 
 
+@pytest.mark.slow
 @each_layer
 def test_threads_with_a_model_each_or_one_for_all(kind):
     layer, x, dh, state = a_pass(kind, T=6)
@@ -304,6 +305,7 @@ def test_a_layer_keeps_no_more_than_its_largest_pass_needs():
     assert sizes[0] < sizes[1] == sizes[2] == sizes[3] == sizes[4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_truncated_training_needs_no_more_memory_for_longer_sequences(kind):
     def peak(T, truncate):

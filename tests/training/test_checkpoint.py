@@ -176,6 +176,7 @@ def refused(path, message, run=None):
     assert everything(*target) == before
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_is_refused(saved):
     whole = saved.read_bytes()
     for size in range(len(whole) - 1, -1, -23):
@@ -185,6 +186,7 @@ def test_a_file_cut_anywhere_is_refused(saved):
     refused(saved, "is not a whole file of rnncourse")
 
 
+@pytest.mark.slow
 def test_damage_anywhere_is_refused_or_harmless(run, saved):
     """Flip bytes: either the file is refused or nothing that it holds has changed."""
     whole, target = bytearray(saved.read_bytes()), everything(*run[:3])
