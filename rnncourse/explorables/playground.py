@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import traitlets
 
 from ..experiments import playground
@@ -15,7 +16,8 @@ from .base import Choice, Explorable, Number
 
 RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0]
 NORMS = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0]
-BUTTONS = ["short", "long", "orthogonal", "lstm", "bias 4", "parity", "adding", "too fast"]
+# The stories that have a button at first sight; the others have theirs under "More".
+FIRST = ["short", "long", "orthogonal", "lstm", "bias 4", "parity", "adding", "too fast"]
 PARTS = ["h", "c", "f", "i", "o"]  # what "More" shows of an LSTM; of the others it is h
 
 
@@ -46,9 +48,19 @@ class Playground(Explorable):
 
     def data(self) -> dict[str, Any]:
         plain = asdict(playground.Settings())
-        stories = {name: plain | playground.STORIES[name] for name in BUTTONS}
-        guess = {task: playground.guess(task) for task in get_args(playground.Task)}
-        return {"guess": guess, "stories": stories}
+        buttons: dict[str, dict[str, Any]] = {"first": {}, "more": {}}
+        for name, settings in playground.STORIES.items():
+            buttons["first" if name in FIRST else "more"][name] = plain | settings
+        numbers = 100 * playground.series()
+        _, held_out, end = playground.YEARS
+        changes = np.diff(numbers)[held_out - end :]
+        return {
+            "guess": {task: playground.guess(task) for task in get_args(playground.Task)},
+            "stories": buttons,
+            "challenges": {name: asdict(one) for name, one in playground.CHALLENGES.items()},
+            "sunspots": numbers.round(1).tolist(),
+            "same": float(np.sqrt(np.mean(changes**2))),  # off by this who says the same again
+        }
 
     def model(self) -> Model:
         """Return the page's network, with the weights that it has now.

@@ -1,7 +1,7 @@
 // The playground's work, away from the page: runs that are trained in slices, and what there is to see of them.
 
 import { CELLS, forward, room, times, transposedTimes } from "./nets.js";
-import { run, solved, some } from "./play.js";
+import { LIMIT, run, solved, some } from "./play.js";
 import { pack, unpack } from "./weights.js";
 
 export const file = { pack, unpack };
@@ -28,8 +28,9 @@ export function stretch(W, n) {
   return Math.sqrt(spectralRadius(S, n));
 }
 
-/** What there is to see of a run: one held-out sequence and what the network makes of it, and its recurrent weights. */
-function look(it, layer) {
+/** What there is to see of a run: one held-out sequence and what the network makes of it, and its recurrent weights;
+ *  of the sunspots also all held-out years, if the pass is to be made. */
+function look(it, { task, layer }, pass = true) {
   const { T, D, H, O } = it.sizes;
   const B = it.held.counts.length / T;
   const one = room(layer, { ...it.sizes, B: 1 });
@@ -44,12 +45,14 @@ function look(it, layer) {
   // Of a layer with gates the block of the candidate.
   const block = CELLS[layer].blocks > 1 ? 2 * H * H : 0;
   const W_hh = it.P.W_hh.slice(block, block + H * H);
+  const size = Object.values(it.P).reduce((sum, W) => sum + W.length, 0);
+  const years = task === "sunspots" && { truth: Array.from(targets.subarray(-B)), told: pass ? it.forecast() : [] };
   const loss = it.held.labels ? "cross_entropy" : "squared_error";
-  return { loss, x: rows(x, D), y: rows(one.y, O), parts, asked, answers: asked.map((t) => targets[t * B]), W_hh };
+  return { loss, x: rows(x, D), y: rows(one.y, O), parts, asked, answers: asked.map((t) => targets[t * B]), W_hh, size, years };
 }
 
-/** A run before its first update, at once; the gradient of that update takes longer, so `serve` finds it. */
-export const first = (settings, from) => ({ count: from?.count ?? 0, ...look(run(settings, from), settings.layer), reach: [] });
+/** A run before its first update, at once; what takes longer, the gradient of that update first of all, `serve` finds. */
+export const first = (settings, from) => ({ count: from?.count ?? 0, ...look(run(settings, from), settings, false), reach: [] });
 
 /** Answer messages by calling `post` with what is new: { number, settings, from } for a new run, whose first news has the
  *  gradient of the update to come, { go: true | false }, { step: true }, and { weights: true } for all weights, which
@@ -63,7 +66,7 @@ export function serve(post, ms) {
     const { P, reach } = started();
     // Copies: where there is no worker, the run goes on in the same memory.
     const weights = asked && Object.fromEntries(Object.entries(P).map(([name, W]) => [name, W.slice()]));
-    post({ number, count, E, norm, score, ended, error, finished, weights, ...look(it, settings.layer), reach: opening ?? reach() });
+    post({ number, count, E, norm, score, ended, error, finished, weights, ...look(it, settings), reach: opening ?? reach() });
     [E, norm, score, shown] = [[], [], NaN, performance.now()];
   }
   /** Show the gradient of the first update, which another run makes. */
@@ -87,7 +90,8 @@ export function serve(post, ms) {
         count++;
         if (Number.isNaN(update.score)) continue;
         score = update.score;
-        if (finished || !solved(settings.task, score)) continue;
+        const over = solved(settings.task, score) || (settings.task === "sunspots" && count === LIMIT);
+        if (finished || !over) continue;
         [finished, ended] = [count, true];
         break;
       }
