@@ -87,13 +87,14 @@ function named(labels, right, bottom) {
 function view(ui, model) {
   const { state: s, t, data } = ui;
   const { first, pack, serve, spectralRadius, stretch, unpack } = worked(data.work);
-  let work, now, training, score, last, losses, norms, error, finished, begun, opened, saving, synced;
+  let work, now, training, score, last, losses, norms, error, finished, begun, opened, saving, synced, quiet;
   let [number, known, earlier] = [0, "", []];
   const settings = () => Object.fromEntries(SETTINGS.map((key) => [key, s[key]]));
 
   function hear(news) {
     if (news.number !== number) return; // of an earlier run
     now = news;
+    quiet = number === 1 && ui.root.hasAttribute("aria-busy"); // nobody has done anything yet
     ui.root.removeAttribute("aria-busy");
     news.E.forEach(losses.add);
     for (const norm of news.norm) norms.add(Math.log10(norm));
@@ -104,6 +105,7 @@ function view(ui, model) {
     if (news.weights) keep(news.weights);
     else if (!model.link && training && performance.now() - synced > SYNC) ask();
     ui.set({});
+    quiet = false;
   }
   function go(on) {
     training = on;
@@ -157,7 +159,7 @@ function view(ui, model) {
   const away = () => training && work.send({ go: !document.hidden });
   document.addEventListener("visibilitychange", away);
   ui.leave = () => (document.removeEventListener("visibilitychange", away), work?.end());
-  ui.busy = () => training;
+  ui.busy = () => training || quiet;
   ui.reset = () => ([known, earlier, losses] = ["", [], curve()]);
 
   /** A new run with the present settings; the one before is kept to compare. */
