@@ -36,7 +36,7 @@ function named(labels, right, bottom) {
 function view(ui, model) {
   const { state: s, t, data } = ui;
   const { file: { pack, unpack }, first, spectralRadius, stretch } = work();
-  let helper, now, training, score, last, losses, norms, error, finished, begun, opened, saving, synced;
+  let helper, now, training, score, last, losses, norms, error, finished, begun, opened, saving, synced, quiet;
   let [number, known, earlier, won] = [0, "", [], []];
   const settings = () => Object.fromEntries(SETTINGS.map((key) => [key, s[key]]));
   const sunspots = () => s.task === "sunspots";
@@ -45,6 +45,7 @@ function view(ui, model) {
   function hear(news) {
     if (news.number !== number) return; // of an earlier run
     now = news;
+    quiet = number === 1 && ui.root.hasAttribute("aria-busy"); // nobody has done anything yet
     ui.root.removeAttribute("aria-busy");
     news.E.forEach(losses.add);
     for (const norm of news.norm) norms.add(Math.log10(norm));
@@ -56,6 +57,7 @@ function view(ui, model) {
     if (news.weights) keep(news.weights);
     else if (!model.link && training && performance.now() - synced > SYNC) ask();
     ui.set({});
+    quiet = false;
   }
   function go(on) {
     training = on;

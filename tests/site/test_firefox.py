@@ -175,7 +175,7 @@ def test_a_network_is_trained(firefox, tmp_path):
     firefox.open((tmp_path / "page.html").as_uri())
     press = "[...document.querySelectorAll('button')].find((b) => b.textContent === '%s').click()"
     says = "document.querySelector('.summary').textContent.includes('%s')"
-    firefox.wait(says % "a part of")  # the worker has found the first gradient
+    firefox.wait("!document.querySelector('[aria-busy]')")  # the first gradient is there
     firefox.run(press % "Train")
     firefox.wait(says % "Solved at update 20,")
     firefox.run("location.hash = '#explore-playground?lag=60&layer=lstm'")
