@@ -111,7 +111,7 @@ function view(ui, model) {
   const away = () => training && helper.send({ go: !document.hidden });
   document.addEventListener("visibilitychange", away);
   ui.leave = () => (document.removeEventListener("visibilitychange", away), helper?.end());
-  ui.busy = () => training;
+  ui.busy = () => training || quiet;
   ui.reset = () => ([known, earlier, losses] = ["", [], curve()]);
 
   /** A new run with the present settings; the one before is kept to compare. */
