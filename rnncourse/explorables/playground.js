@@ -253,9 +253,10 @@ function view(ui, model) {
     store(() => localStorage.setItem(STORE, [...met].join()));
   }
   const challenges = document.createElement("details");
-  challenges.innerHTML = "<summary></summary><ul></ul><p></p>";
+  challenges.innerHTML = "<summary></summary><div><ul></ul><p></p></div>";
   ui.root.append(challenges);
-  const [heading, items, note] = challenges.children;
+  const [heading, list] = challenges.children;
+  const [items, note] = list.children;
   items.style.cssText = "list-style:none;padding:0;margin:6px 0";
   for (const [key, { exactly, least }] of Object.entries(data.challenges)) {
     const item = items.appendChild(document.createElement("li"));
@@ -270,15 +271,15 @@ function view(ui, model) {
       put(words, html(what) + (met.has(key) ? ` <b>${t("met")}</b>` : ""));
     });
   }
-  const forget = ui.button(challenges, t("forget"), () => {
+  ui.button(list, t("forget"), () => {
     met.clear();
+    won = [];
     store(() => localStorage.removeItem(STORE));
-    ui.redraw();
+    ui.set({});
   });
   ui.each(() => {
     put(heading, t("challenges", { n: met.size, all: items.children.length }));
     put(note, t(kept ? "kept" : "unkept"));
-    forget.disabled = !met.size;
   });
   store(recall);
 
