@@ -18,6 +18,7 @@ const DICE = 2 ** 31; // the seed with which every line is written
 const MAX_NORM = 1;
 const LOST = 10; // times the loss of a guesser who knows nothing: the run has diverged
 const PICTURE = 250; // ms from one picture to the next, at least
+const GLANCE = 1000; // and from one look at the piece to the next, which takes as long as some updates
 
 // ---- the text in numbers ------------------------------------------------------------------------------------
 
@@ -136,8 +137,8 @@ export function run({ alphabet, labels }, { layer, units: H, learning_rate, chun
   }
   const from = kept ? N - kept - 1 : 0;
   const length = Math.min(PIECE, N - from);
-  /** At step t, or the last one, of a piece of the text, held-out if there is such a part: the states, the next character's chances,
-   *  and ‖∂E_t / ∂h_k‖ for k = 1 … t. */
+  /** At step t, or the last one, of a piece of the text, held-out if there is such a part: the states, the next
+   *  character's chances, and ‖∂E_t / ∂h_k‖ for k = 1 … t. */
   function read(position) {
     const t = Math.min(position, length - 1);
     piece ??= sequences(length - 1, 1);
@@ -149,7 +150,8 @@ export function run({ alphabet, labels }, { layer, units: H, learning_rate, chun
     const chances = Array.from(piece.dy.subarray((t - 1) * D, t * D), (v, k) => v + (k === piece.next[t - 1]));
     backward(P, piece, piece.x, grads); // of which only the reach is wanted
     const characters = Array.from(labels.subarray(from, from + length), (k) => alphabet[k]);
-    return { t, h: Array.from(piece.h.subarray(t * H, (t + 1) * H)), chances, reach: Array.from(piece.reach.subarray(0, t)), characters, kept };
+    const h = Array.from(piece.h.subarray(t * H, (t + 1) * H));
+    return { t, h, chances, reach: Array.from(piece.reach.subarray(0, t)), characters, kept };
   }
   return { P, update, held, write, read };
 }
@@ -166,10 +168,12 @@ export const first = (text, settings, temperature) => run(text, settings).write(
  *  and { at }, the step that is looked at, by calling `post` with what is new. After each slice of `ms` milliseconds
  *  of work, other things have their turn. */
 export function serve(post, ms) {
-  let it, number, going, waiting, count, E, held, lines, last, shown, temperature, at;
+  let it, number, going, waiting, count, E, held, lines, last, shown, looked, temperature, at;
 
   function show(error) {
-    const read = at && it.read(at);
+    const look = at && (!going || performance.now() - looked >= GLANCE);
+    const read = look && it.read(at);
+    if (look) looked = performance.now();
     post({ number, count, E, held, lines, error, line: it.write(temperature, LONG), read });
     [E, held, lines, shown] = [[], [], [], performance.now()];
   }
@@ -200,11 +204,11 @@ export function serve(post, ms) {
   return (message) => {
     if (message.settings) {
       number = message.number;
-      [going, count, E, held, lines, last, shown] = [false, 0, [], [], [], [], 0];
+      [going, count, E, held, lines, last, shown, looked] = [false, 0, [], [], [], [], 0, 0];
       it = run(message.text, message.settings);
     }
     temperature = message.temperature ?? temperature;
-    at = message.at ?? at;
+    if ("at" in message && message.at !== at) [at, looked] = [message.at, 0];
     if (message.step && !going) slice(1);
     else if ("go" in message) {
       going = message.go;

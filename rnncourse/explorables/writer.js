@@ -51,7 +51,7 @@ function view(ui, model) {
   let [number, known] = [0, ""];
   let box, theirs; // the box, and the text that Python has too
   let helper, sent, training, count, last, held, error, losses, looks, kept, now, read;
-  let given, characters, bad, spelled, vocabulary;
+  let given, learned, characters, bad, spelled, vocabulary;
 
   /** Read a text; one that cannot be learned only says why. */
   function take(text) {
@@ -107,9 +107,9 @@ function view(ui, model) {
   ui.each(() => {
     const text = model.get("text") ?? data.text;
     if (text !== theirs) take((theirs = text));
-    const key = JSON.stringify([settings(), given]);
-    if (key !== known) begin();
-    known = key;
+    const key = JSON.stringify(settings());
+    if (key !== known || given !== learned) begin();
+    [known, learned] = [key, given];
     if (!bad && !count && kept[0].at !== s.temperature) kept = [untrained()];
     const asked = JSON.stringify([s.temperature, more.open ? s.position : 0]);
     if (!bad && asked !== sent && (sent || more.open)) tell({});
@@ -150,10 +150,12 @@ function view(ui, model) {
     const ticks = Array.from({ length: Math.floor(high / 2) + 1 }, (_, k) => 2 * k);
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, high, ticks, t("bits")], right: 14 });
     const place = ([k, bits]) => [a.x(k), a.y(Math.min(bits, high))];
-    const curves = [["held", looks.at(), LOOK, "hidden"], ["trained", losses.at(), 1, "error"]].filter(([, at]) => at.length).map(([key, at, each, cls]) =>
+    const both = [["held", looks.at(), LOOK, "hidden"], ["trained", losses.at(), 1, "error"]].filter(([, at]) => at.length);
+    const curves = both.map(([key, at, each, cls]) =>
       ({ cls, points: at.map(([k, bits]) => place([k * each, bits])), told: t(key, { bits: fmt(at.at(-1)[1]) }) }));
     const end = ([x, y], cls) => (cls === "hidden" ? rect(x - 4, y - 4, 8, 8, cls) : circle(x, y, 4.5, cls));
-    const guess = (bits, key) => line(a.left, a.y(bits), a.right, a.y(bits), "dash") + text(a.right, a.y(bits) - 6, t(key, { bits: fmt(bits) }), "quiet", "end", halo);
+    const guess = (bits, key) => line(a.left, a.y(bits), a.right, a.y(bits), "dash") +
+      text(a.right, a.y(bits) - 6, t(key, { bits: fmt(bits) }), "quiet", "end", halo);
     return a.svg + curves.map(({ cls, points }) => path(points, `${cls} thick`)).join("") +
       guess(nothing, "nothing") + (nothing - often > 0.12 * high ? guess(often, "often") : "") +
       curves.map(({ cls, points, told }, i) => end(points.at(-1), cls) + text(w - 112 * i, 14, told, cls, "end")).join("");
@@ -181,7 +183,8 @@ function view(ui, model) {
   };
   const told = () => t(`bad.${bad}`, { n: grouped(characters.length), most: grouped(MOST), c: seen(characters[0] ?? "") });
   ui.each(() => {
-    if (box.shown !== given) box.value = box.shown = given;
+    if (box.shown !== given && box.value !== given) box.value = given;
+    box.shown = given;
     const rare = spelled?.rare > 0 ? t("rare", { n: grouped(spelled.rare + 1) }) : "";
     put(note, html(bad ? told() : t("stays", { n: grouped(characters.length), kinds: spelled.alphabet.length }) + rare));
   });
@@ -201,8 +204,8 @@ function view(ui, model) {
       class: k < now ? "" : "quiet", style: "font:14px ui-monospace,monospace" }, escaped(seen(c)));
     const top = place(LAST, w)[1] + 72;
     const column = w / h.length;
-    const bars = (cls, sign) => path(h.flatMap((v, i) => (v * sign > 0 ? [[column * (i + 0.5), top], [column * (i + 0.5), top - 24 * v], [NaN, NaN]] : [])),
-      cls, { style: `stroke-width:${Math.max(1, column - 1)}px` });
+    const bar = (v, x) => [[x, top], [x, top - 24 * v], [NaN, NaN]];
+    const bars = (cls, sign) => path(h.flatMap((v, i) => (v * sign > 0 ? bar(v, column * (i + 0.5)) : [])), cls, { style: `stroke-width:${Math.max(1, column - 1)}px` });
     return text(0, 14, t(kept ? "piece.held" : "piece.start"), "label", "start") +
       reach.map((v, k) => cell(k, `fill-opacity:${(0.75 * v / most).toFixed(2)}`)).join("") + characters.map(letter).join("") +
       cell(now - 1, frame) + cell(now, `${frame};stroke-dasharray:3 2`) + text(0, top - 30, t("units.at", { t: now }), "label", "start") +
@@ -238,12 +241,20 @@ function view(ui, model) {
 
   ui.summary = () => {
     if (bad) return told();
-    const parts = { layer: t(`layer.${s.layer}`), units: s.units, temperature: fmt(s.temperature, 1), k: grouped(count), bits: fmt(mean()), held: fmt(held),
-      nothing: fmt(spelled.nothing), often: fmt(spelled.often), line: (now || kept.at(-1).line).slice(0, 60).replace(/[\s_^]+/g, " ") };
+    const parts = {
+      layer: t(`layer.${s.layer}`), units: s.units, temperature: fmt(s.temperature, 1), k: grouped(count), bits: fmt(mean()), held: fmt(held),
+      nothing: fmt(spelled.nothing), often: fmt(spelled.often), line: (now || kept.at(-1).line).slice(0, 60).replace(/[\s_^]+/g, " "),
+    };
     const best = Math.min(...looks.at().map(([, bits]) => bits));
     const end = error ? t("diverged", { k: count + 1, rate: s.learning_rate }) : held > best + 0.2 ? t("heart") : "";
-    const back = more.open && read ? t("back", { t: read.t, c: quoted(read.characters[read.t - 1]), n: half(read.reach) }) + expects() : "";
-    return t(count ? "summary" : "untrained", parts) + (held === held && count ? t("unseen", parts) : "") + t("guessers", parts) + end + t("line", parts) + back;
+    let back = "";
+    if (more.open && read) {
+      const n = half(read.reach);
+      const words = { t: read.t, c: quoted(read.characters[read.t - 1]), half: n > 1 ? t("newest", { n }) : t("alone") };
+      back = t("back", words) + expects();
+    }
+    const unseen = held === held && count ? t("unseen", parts) : "";
+    return t(count ? "summary" : "untrained", parts) + unseen + t("guessers", parts) + end + t("line", parts) + back;
   };
 }
 
