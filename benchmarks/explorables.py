@@ -9,8 +9,16 @@ with the processor slowed four times: the slider with the median, and the slowes
 
 A training step is one of an LSTM with its loss, gradients, clipping and Adam, at T = 50, B = 32,
 D = 8, H = 16 and O = 4: as the playground makes it in the page, and as the package does, by turns.
+
+Last, the playground as it trains in its worker, by turns with the same runs in Python: updates and
+pictures a second, the processor's time for a picture and its longest task on the page's own thread
+(medians of the rounds), and the memory of page and worker from update 1,000 to update 20,000.
+
+python benchmarks/explorables.py playground     the last two alone, which need no book
 """
 
+import json
+import re
 import sys
 import tempfile
 import time
@@ -22,11 +30,13 @@ from pages import SITE, pages
 from playwright.sync_api import sync_playwright
 
 from rnncourse import LSTM, Adam, Model, Readout, clip_by_global_norm
+from rnncourse.experiments import playground
+from rnncourse.explorables import Playground
 from rnncourse.explorables.base import FOLDER, kit_script, module, source, words
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests" / "explorables"))
-from browsers import drawn, launch, open_more, serving  # noqa: E402
+from browsers import drawn, launch, open_more, serving, settle  # noqa: E402
 from stills import CLASSES  # noqa: E402
 
 SLOWED = 4
@@ -96,6 +106,137 @@ def training_steps(browser, address: str, rounds: int = 120) -> tuple[float, flo
     return float(np.median(there[20:])), float(np.median(here[20:]))
 
 
+RUNS = {
+    "RNN, 16 units, lag 10": {"lag": 10},
+    "LSTM, 16 units, lag 60": {"lag": 60, "layer": "lstm"},
+    "LSTM, 64 units, lag 100": {"lag": 100, "layer": "lstm", "units": 64},
+}
+# What is watched in a page: tasks over 50 ms, and how often the figure is drawn.
+TASKS = """() => {
+  globalThis.long = [];
+  new PerformanceObserver((list) => list.getEntries().forEach((e) => long.push(e.duration)))
+    .observe({ type: "longtask" });
+  globalThis.drawings = 0;
+  document.querySelector(".rnnx").explorable.each(() => drawings++);
+}"""
+
+
+def playground_page(browser, folder: str, **values):
+    """Open a playground of its own in a page."""
+    path = Path(folder, "playground.html")
+    html = Playground(rule="sgd", learning_rate=0.001, **values).to_html()  # it is never solved
+    path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}", encoding="utf-8")
+    page = browser.new_page(viewport={"width": 780, "height": 900})
+    page.goto(path.as_uri())
+    page.wait_for_selector(".rnnx .summary")
+    settle(page)
+    return page
+
+
+def press(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def count(page) -> int:
+    """Return after how many updates the figure is; it has to pause."""
+    settle(page)
+    found = re.search(r"after (\d+) updates", page.locator(".summary").inner_text())
+    return int(found[1]) if found else 0
+
+
+def round_in_page(page, client, seconds: float) -> tuple[float, float, float, float]:
+    """Return of some seconds of training: updates and pictures a second, ms a picture, longest."""
+
+    def busy() -> float:  # the seconds that the page's thread has had from the processor
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+    before, used = count(page), busy()
+    page.evaluate("(drawings = 0), (long.length = 0)")
+    start = time.perf_counter()
+    press(page, "Train")
+    page.wait_for_timeout(1e3 * seconds)
+    pictures = page.evaluate("drawings")
+    press(page, "Pause")
+    took = time.perf_counter() - start
+    made = 1e3 * (busy() - used) / max(pictures, 1)
+    longest = page.evaluate("Math.max(0, ...long)")
+    return (count(page) - before) / took, pictures / took, made, longest
+
+
+def round_in_python(updates, seconds: float) -> float:
+    """Return how many updates a second Python makes of the same run."""
+    end, done = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        next(updates)
+        done += 1
+    return done / seconds
+
+
+def print_training(browser, folder: str, rounds: int = 5, seconds: float = 2.0) -> None:
+    """Print how fast the playground trains, and what that costs the page."""
+    print("\nTraining     updates/s: page  Python  ratio   pictures/s  ms each  longest task, ms")
+    for name, values in RUNS.items():
+        page = playground_page(browser, folder, **values)
+        client = page.context.new_cdp_session(page)
+        client.send("Performance.enable", {"timeDomain": "threadTicks"})
+        page.evaluate(TASKS)
+        settings = playground.Settings(rule="sgd", learning_rate=0.001, **values)
+        updates = playground.train(settings)
+        found = []
+        for _ in range(rounds):
+            there = round_in_page(page, client, seconds)
+            found.append((*there, round_in_python(updates, seconds)))
+        page.close()
+        page_rate, pictures, made, longest, python_rate = np.median(found[1:], axis=0)
+        print(f"{name:<24}{page_rate:>6.0f}{python_rate:>8.0f}", end="")
+        print(f"{page_rate / python_rate:>7.2f}{pictures:>13.0f}{made:>9.1f}", end="")
+        print(f"{f'{longest:.0f}' if longest else 'under 50':>19}")
+
+
+def print_memory(browser, folder: str, updates: int = 20_000) -> None:
+    """Print the heaps of the page and of its worker, garbage collected, early and late in a run."""
+    page = playground_page(browser, folder, lag=2, units=2, batch_size=1)
+    client = page.context.new_cdp_session(page)
+    sessions, answers = [None], {}  # the page's own, then the worker's
+
+    def answered(event) -> None:
+        message = json.loads(event["message"])
+        answers[message.get("id")] = message.get("result")
+
+    client.on("Target.attachedToTarget", lambda event: sessions.append(event["sessionId"]))
+    client.on("Target.receivedMessageFromTarget", answered)
+    attach = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
+    client.send("Target.setAutoAttach", attach)
+
+    def send(session, method: str):
+        if session is None:
+            return client.send(method)
+        answers.clear()
+        message = json.dumps({"id": 1, "method": method})
+        client.send("Target.sendMessageToTarget", {"sessionId": session, "message": message})
+        while 1 not in answers:
+            page.wait_for_timeout(10)
+        return answers[1]
+
+    print("\nMemory, kB   after updates     page   worker")
+    after = 0
+    for goal in (1000, updates // 2, updates):
+        press(page, "Train")
+        while after < goal:
+            page.wait_for_timeout(100)
+            after = int(re.search(r"after (\d+)|$", page.locator(".summary").inner_text())[1] or 0)
+        press(page, "Pause")
+        after = count(page)
+        heaps = []
+        for session in sessions[:2]:
+            send(session, "HeapProfiler.collectGarbage")
+            heaps.append(send(session, "Runtime.getHeapUsage"))
+        sizes = [(heap["usedSize"] + heap.get("backingStorageSize", 0)) / 1e3 for heap in heaps]
+        print(f"{after:>26,}" + "".join(f"{size:>9,.0f}" for size in sizes))
+    page.close()
+
+
 @cache
 def place(name: str) -> str:
     """Return the page of the built book that has the figure."""
@@ -128,11 +269,24 @@ def steps(browser, address: str, name: str) -> list[float]:
     return sorted(times)
 
 
+def print_playground(browser, folder: str) -> None:
+    """Print what training costs in the page and in Python."""
+    with serving(FOLDER) as address:
+        there, here = training_steps(browser, address)
+    print(f"\nA training step of an LSTM: {there:.1f} ms in the page, ", end="")
+    print(f"{here:.1f} ms in the package, {there / here:.1f} times")
+    print_training(browser, folder)
+    print_memory(browser, folder)
+
+
 def main() -> int:
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
         browser = launch(play)
         if browser is None:
             sys.exit("No browser is set up: `make browser` sets one up.")
+        if sys.argv[1:] == ["playground"]:
+            print_playground(browser, folder)
+            return 0
         kit = len(module("kit").encode())
         print(f"the kit of all pages {len(kit_script().encode()):,} bytes", end="   ")
         print(f"its style sheet {len(source('kit.css').encode()):,}\n")
@@ -160,10 +314,7 @@ def main() -> int:
             for cls in CLASSES:
                 times = steps(browser, address, cls.name)
                 print(f"{cls.name:<12} {times[len(times) // 2]:>6.0f}  {times[-1]:>6.0f}")
-        with serving(FOLDER) as address:
-            there, here = training_steps(browser, address)
-        print(f"\nA training step of an LSTM: {there:.1f} ms in the page, ", end="")
-        print(f"{here:.1f} ms in the package, {there / here:.1f} times")
+        print_playground(browser, folder)
         browser.close()
     return 0
 

@@ -9,13 +9,15 @@ the same; `rnncourse/explorables/play.js` is the other side.
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.datasets import sunspots
 from ..gradients.check import clip_by_global_norm, global_norm
 from ..layers.gru import GRU
 from ..layers.lstm import LSTM
@@ -27,16 +29,18 @@ from ..validation import Array, NotFiniteError, require_choice, require_number, 
 from .results import Trial, read
 from .sweep import Experiment
 
-Task = Literal["first symbol", "temporal order", "parity", "adding", "echo"]
+Task = Literal["first symbol", "temporal order", "parity", "adding", "echo", "sunspots"]
 Kind = Literal["rnn", "lstm", "gru"]
 Rule = Literal["adam", "sgd"]
 Start = Literal["uniform", "orthogonal", "identity"]
 LAYERS: dict[str, type[RNN | LSTM | GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
-HELD_OUT = 200  # sequences, looked at after every `LOOK` updates
+NUMBERS = ("adding", "sunspots")  # tasks whose answers are numbers; the others have labels
+HELD_OUT = 200  # sequences, looked at after every `LOOK` updates; of the sunspots see `held_out`
 LOOK = 20
 TEST_SEED = 2**31
 SEEDS = range(1, 6)
-LIMIT = 500  # updates of a story
+LIMIT = 500  # updates of a story, and of every run on the sunspots
+YEARS = 1700, 1921, 1956  # where the trained on and the held out begin, and what comes after
 
 
 class Random:
@@ -125,10 +129,15 @@ STORIES: dict[str, dict[str, Any]] = {  # what each sets beside `Settings()`
     "long": {"lag": 60},
     "orthogonal": {"lag": 60, "init": "orthogonal"},
     "lstm": {"lag": 60, "layer": "lstm"},
+    "bias 0": {"lag": 60, "layer": "lstm", "forget_bias": 0.0},
+    "bias 3": {"lag": 60, "layer": "lstm", "forget_bias": 3.0},
     "bias 4": {"lag": 60, "layer": "lstm", "forget_bias": 4.0},
+    "equal": {"lag": 60, "units": 34},  # 1534 parameters; the LSTM of 16 units has 1540
     "parity": {"task": "parity", "lag": 10},
     "parity gru": {"task": "parity", "lag": 10, "layer": "gru"},
     "adding": {"task": "adding", "lag": 10, "layer": "gru"},
+    "sunspots 2": {"task": "sunspots", "lag": 2},
+    "sunspots": {"task": "sunspots", "lag": 22},
     "too fast": {
         "task": "adding",
         "lag": 20,
@@ -139,6 +148,62 @@ STORIES: dict[str, dict[str, Any]] = {  # what each sets beside `Settings()`
 }
 
 
+@dataclass(frozen=True)
+class Challenge:
+    """What a run must be to meet a challenge, beside solving its task.
+
+    Attributes
+    ----------
+    exactly : settings by name, with their value
+    least, most : bounds of settings, and of "parameters" and "updates"
+    """
+
+    exactly: dict[str, Any]
+    least: dict[str, int]
+    most: dict[str, int] = field(default_factory=dict)
+
+    def met(self, settings: Settings, parameters: int, updates: int) -> bool:
+        """Return whether a run meets it that has solved its task after so many updates."""
+        has = asdict(settings) | {"parameters": parameters, "updates": updates}
+        return (
+            all(has[name] == value for name, value in self.exactly.items())
+            and all(has[name] >= bound for name, bound in self.least.items())
+            and all(has[name] <= bound for name, bound in self.most.items())
+        )
+
+
+CHALLENGES = {
+    "small": Challenge({"task": "first symbol"}, {"lag": 100}, {"parameters": 300}),
+    "units": Challenge({"task": "first symbol"}, {"lag": 20}, {"units": 2}),
+    "gru": Challenge({"task": "first symbol", "layer": "gru"}, {"lag": 60}),
+    "echo": Challenge({"task": "echo"}, {"lag": 10}),
+    "quick": Challenge({"task": "adding"}, {"lag": 10}, {"updates": 100}),
+    "tame": Challenge(
+        {"task": "first symbol", "layer": "rnn", "units": 16, "init": "uniform"}
+        | {"rule": "sgd", "learning_rate": 1.0},
+        {"lag": 10},
+    ),
+}
+WAYS: dict[str, dict[str, Any]] = {  # two to meet each challenge, and some that do not
+    "small 1": {"lag": 100, "units": 12, "init": "orthogonal", "learning_rate": 0.003},
+    "small 2": {"lag": 100, "units": 6, "layer": "gru", "learning_rate": 0.1},
+    "units 1": {"lag": 20, "units": 2, "init": "orthogonal"},
+    "units 2": {"lag": 20, "units": 2, "layer": "lstm", "learning_rate": 0.1, "forget_bias": 3.0},
+    "gru 1": {"lag": 60, "layer": "gru", "learning_rate": 0.1},
+    "gru 2": {"lag": 60, "layer": "gru", "learning_rate": 0.1, "units": 8},
+    "gru not": {"lag": 60, "layer": "gru"},
+    "echo 1": {"task": "echo", "lag": 10, "units": 48, "init": "orthogonal"},
+    "echo 2": {"task": "echo", "lag": 10, "units": 32, "init": "orthogonal"}
+    | {"learning_rate": 0.003},
+    "quick 1": {"task": "adding", "layer": "gru", "learning_rate": 0.03},
+    "quick 2": {"task": "adding", "layer": "gru", "learning_rate": 0.1},
+    "tame 1": {"rule": "sgd", "learning_rate": 1.0, "max_norm": 0.3},
+    "tame 2": {"rule": "sgd", "learning_rate": 1.0, "max_norm": 0.1},
+    "tame not": {"rule": "sgd", "learning_rate": 1.0, "max_norm": 0.0},
+}
+RUNS = STORIES | WAYS
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Sequences and what is to be said of them.
@@ -146,7 +211,7 @@ class Batch:
     Attributes
     ----------
     x : (T, B, D)
-    targets : labels (T, B) or, for adding, numbers (T, B, 1)
+    targets : labels (T, B) or, of `NUMBERS`, (T, B, 1)
     counts : (T, B) bool, the predictions that count
     """
 
@@ -168,7 +233,11 @@ def batch(task: Task, lag: int, B: int, random: Random) -> Batch:
     - *parity*: n bits; is the number of ones so far odd? It is asked at each step. T = n.
     - *adding*: n numbers from 0 to 1, one marked in each half; what is the sum of both? T = n.
     - *echo*: 4 symbols in any order; which one came n steps ago? T = 2 n.
+    - *sunspots*: the numbers of n years up to 1920, in hundreds; what comes next? T = n.
     """
+    if task == "sunspots":
+        begin, end, _ = YEARS
+        return _years(lag, random.below(end - begin - lag, B))
     last = np.zeros((lag + 1, B), bool)
     last[-1] = True
     labels = np.zeros((lag + 1, B), np.intp)
@@ -196,12 +265,39 @@ def batch(task: Task, lag: int, B: int, random: Random) -> Batch:
     return Batch(_one_hot(symbols, 4), np.vstack([symbols[:lag], symbols[:lag]]), counts)
 
 
+@cache
+def series() -> Array:
+    """Return the sunspot numbers of all years that are used, (256,), in hundreds as on page 2.4."""
+    first, _, end = YEARS
+    return sunspots()[1][: end - first] / 100
+
+
+def _years(lag: int, starts: NDArray[np.intp]) -> Batch:
+    """Return `lag` years from each of `starts`, and the year after them."""
+    T, B = lag, len(starts)
+    targets, counts = np.zeros((T, B, 1)), np.zeros((T, B), bool)
+    targets[-1, :, 0], counts[-1] = series()[starts + lag], True
+    return Batch(series()[starts + np.arange(T)[:, None]][..., None], targets, counts)
+
+
+def held_out(task: Task, lag: int) -> Batch:
+    """Return what no run is trained on: 200 sequences, or of the sunspots all years from 1921 to
+    1955, each forecast from the `lag` years before it.
+    """
+    require_choice("task", task, get_args(Task))
+    if task != "sunspots":
+        return batch(task, lag, HELD_OUT, Random(TEST_SEED))
+    first, middle, end = YEARS
+    return _years(lag, np.arange(middle, end) - first - lag)
+
+
 SIZES: dict[str, tuple[int, int]] = {  # D and O
     "first symbol": (6, 4),
     "temporal order": (4, 4),
     "parity": (1, 2),
     "adding": (2, 1),
     "echo": (4, 4),
+    "sunspots": (1, 1),
 }
 
 
@@ -222,7 +318,7 @@ def network(settings: Settings, random: Random) -> Model:
     unused = np.random.default_rng(0)  # every weight is written anew
     layer = LAYERS[settings.layer](D, H, rng=unused)
     loss: Literal["squared_error", "cross_entropy"] = (
-        "squared_error" if settings.task == "adding" else "cross_entropy"
+        "squared_error" if settings.task in NUMBERS else "cross_entropy"
     )
     model = Model(layer, Readout(H, O, rng=unused), loss=loss)
     for name, W in model.params.items():
@@ -248,7 +344,7 @@ class Update:
     E : the loss before it
     norm : of the gradient, before clipping
     score : on the held-out sequences after it, every `LOOK` updates, else NaN: the part of right
-        answers, or for adding the mean squared error of the sum
+        answers, or of `NUMBERS` the mean squared error
     """
 
     E: float
@@ -256,22 +352,32 @@ class Update:
     score: float
 
 
-def score(model: Model, held_out: Batch) -> float:
+def score(model: Model, unseen: Batch) -> float:
     """Return the part of right answers, or for real targets the mean squared error."""
-    y, counts = model.predict(held_out.x), held_out.counts
+    y, counts = model.predict(unseen.x), unseen.counts
     if model.loss_name == "cross_entropy":
-        return float(np.mean((y.argmax(axis=2) == held_out.targets)[counts]))
+        return float(np.mean((y.argmax(axis=2) == unseen.targets)[counts]))
     with np.errstate(over="ignore"):  # of a run that is about to diverge
-        return float(np.mean((y - held_out.targets)[counts] ** 2))
+        return float(np.mean((y - unseen.targets)[counts] ** 2))
 
 
 def solved(task: Task, value: float) -> bool:
-    """Return whether a score counts as solved: 99 % right, or an error of .01 at most."""
+    """Return whether a score counts as solved: 99 % right, or for adding an error of .01 at most.
+
+    The sunspots are never solved: who stops where the held-out years look best has used them.
+    """
+    if task == "sunspots":
+        return False
     return value <= 0.01 if task == "adding" else value >= 0.99
 
 
 def guess(task: Task) -> float:
-    """Return the loss of a guesser who knows nothing but how often each answer is right."""
+    """Return the loss of a guesser who knows nothing but how often each answer is right; of the
+    sunspots, of one who says that next year will be like this one.
+    """
+    if task == "sunspots":
+        first, end, _ = YEARS
+        return float(np.mean(np.diff(series()[: end - first]) ** 2)) / 2
     _, O = SIZES[task]
     return 1 / 12 if task == "adding" else math.log(O)  # half the variance of the sum, 1/6
 
@@ -286,7 +392,7 @@ def train(settings: Settings) -> Iterator[tuple[Update, Model]]:
     """
     random = Random(settings.seed)
     model = network(settings, random)
-    held_out = batch(settings.task, settings.lag, HELD_OUT, Random(TEST_SEED))
+    unseen = held_out(settings.task, settings.lag)
     rule: Optimizer = (Adam if settings.rule == "adam" else SGD)(settings.learning_rate)
     while True:
         given = batch(settings.task, settings.lag, settings.batch_size, random)
@@ -300,7 +406,7 @@ def train(settings: Settings) -> Iterator[tuple[Update, Model]]:
             raise FloatingPointError(f"diverged at update {rule.steps + 1}: the norm is {norm}")
         rule.step(model.params, found.grads)
         looked = (rule.steps % LOOK) == 0
-        yield Update(found.E, norm, score(model, held_out) if looked else math.nan), model
+        yield Update(found.E, norm, score(model, unseen) if looked else math.nan), model
 
 
 # ---------------------------------------------------------------- the stories
@@ -312,7 +418,7 @@ class Run:
 
     Attributes
     ----------
-    story : a name of `STORIES`
+    story : a name of `STORIES` or `WAYS`
     seed : of the weights and the training sequences
     outcome : "solved", "diverged", or "not yet" after all updates
     updates : how many there were
@@ -329,17 +435,18 @@ class Run:
 
 
 def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
-    """Train one network of a story until it solves its task or diverges, or for `max_updates`.
+    """Train one network of a story, or of a way to meet a challenge, until it solves its task
+    or diverges, or for `max_updates`.
 
     Parameters
     ----------
-    story : a name of `STORIES`
+    story : a name of `STORIES` or `WAYS`
     seed : int from 0
     max_updates : int
     """
-    require_choice("story", story, tuple(STORIES))
+    require_choice("story", story, tuple(RUNS))
     most = require_size("max_updates", max_updates)
-    settings = Settings(**STORIES[story], seed=seed)
+    settings = Settings(**RUNS[story], seed=seed)
     began = time.perf_counter()
     outcome, updates, seen = "not yet", 0, math.nan
     try:
@@ -358,8 +465,9 @@ def run(story: str, seed: int, *, max_updates: int = LIMIT) -> Run:
 
 
 def saved() -> list[Run]:
-    """Return the results that travel with the package: each story with five seeds."""
-    return _runs(read(files(__package__) / "playground.jsonl").trials)
+    """Return the results that travel with the package: each story and way with five seeds."""
+    runs = _runs(read(files(__package__) / "playground.jsonl").trials)
+    return sorted(runs, key=lambda r: tuple(RUNS).index(r.story))
 
 
 def table(runs: Iterable[Run]) -> str:
@@ -404,7 +512,7 @@ def _number(score: float | None) -> float:
 EXPERIMENT = Experiment(
     "playground",
     _trial,
-    {"story": tuple(STORIES)},
+    {"story": tuple(RUNS)},
     SEEDS,
     source="the page Train it in the page; the tasks are after Hochreiter and Schmidhuber (1997)",
     stop="99 % of the held-out answers right, or for adding a mean squared error of 0.01 at most, "

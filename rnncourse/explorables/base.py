@@ -173,7 +173,7 @@ def work(name: str) -> str:
     return f'function work() {{\n"use strict";\n{inner}return {{ {names} }};\n}}\n'
 
 
-WORK = {"writer": "text.js"}  # what the workers of figures run
+WORK = {"playground": "work.js", "writer": "text.js"}  # what the workers of figures run
 
 
 @cache
@@ -216,13 +216,6 @@ def _expression(name: str) -> str:
     taken = ", ".join(sorted(set(names)))
     worker = work(WORK[name]) if name in WORK else ""
     return _function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}{worker}", "explorable")
-
-
-@cache
-def work_script() -> str:
-    """Return what the playground's worker runs, as a classic script: it sets `work`."""
-    offered = "{ first, serve, spectralRadius, stretch }"
-    return f"const work = {_function(_code(files('work.js')), offered)};\n"
 
 
 @cache

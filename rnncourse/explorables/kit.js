@@ -120,7 +120,7 @@ export function mount({ model, el }, view) {
   const more = make(root, "details", { class: "more" }, tag("summary", {}, words.more));
 
   const ui = {
-    root, state, data, words, set, t, redraw, button, buttons,
+    root, state, traits, data, words, set, t, redraw, say, button, buttons,
     ...first,
     more: parts(more), // what the first look does not need
     /** Call `update(state)` at each drawing. */

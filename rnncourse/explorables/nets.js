@@ -7,7 +7,7 @@
 // ---- products, each added to what is there; the last numbers say where the matrices begin ---------
 
 /** C += A B, with A (m, k), B (k, n) and C (m, n). Four columns of A at once: each entry of C is touched less. */
-function times(C, A, B, m, k, n, c = 0, a = 0, b = 0, down = k, right = 1) {
+export function times(C, A, B, m, k, n, c = 0, a = 0, b = 0, down = k, right = 1) {
   for (let i = 0; i < m; i++) {
     const to = c + i * n;
     let p = 0;
@@ -24,7 +24,7 @@ function times(C, A, B, m, k, n, c = 0, a = 0, b = 0, down = k, right = 1) {
   }
 }
 /** C += Aᵀ B, with A (k, m), B (k, n) and C (m, n). */
-const transposedTimes = (C, A, B, m, k, n, c = 0, a = 0, b = 0) => times(C, A, B, m, k, n, c, a, b, 1, m);
+export const transposedTimes = (C, A, B, m, k, n, c = 0, a = 0, b = 0) => times(C, A, B, m, k, n, c, a, b, 1, m);
 /** C += A Bᵀ, with A (m, n), B (k, n) and C (m, k). Four rows of B at once. */
 function timesTransposed(C, A, B, m, k, n, c = 0, a = 0, b = 0) {
   for (let i = 0; i < m; i++) {

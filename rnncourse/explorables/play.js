@@ -7,8 +7,15 @@ const HELD_OUT = 200; // sequences, looked at after every LOOK updates
 const PART = 50; // of them at once
 const LOOK = 20;
 const TEST_SEED = 2 ** 31;
+const [TRAINED, SEEN] = [221, 35]; // years of the sunspots: 1700 to 1920, and held out 1921 to 1955
+export const LIMIT = 500; // updates of a run on the sunspots, which nobody solves
 
-const list = (count, draw) => Array.from({ length: count }, draw);
+// Plain loops: Array.from takes ten times as long, and a figure waits for it.
+function list(count, draw) {
+  const all = new Array(count);
+  for (let i = 0; i < count; i++) all[i] = draw(i);
+  return all;
+}
 const below = (next, n, count) => list(count, () => Math.floor(n * next()));
 /** A standard normal number (Box and Muller, 1958). */
 function normal(next) {
@@ -24,7 +31,15 @@ function symbolic(symbols, D, B, labels, from) {
   const T = symbols.length / B;
   const x = new Float64Array(T * D * B);
   symbols.forEach((k, i) => (x[(Math.floor(i / B) * D + k) * B + (i % B)] = 1));
-  return { T, x, labels, counts: Float64Array.from(symbols, (_, i) => +(i >= from * B)) };
+  return { T, x, labels, counts: new Float64Array(T * B).fill(1, from * B) };
+}
+
+/** The sunspot numbers of `lag` years from each of `starts`, in hundreds, and the year after them. */
+function years(numbers, lag, starts) {
+  const at = (t) => starts.map((start) => numbers[start + t] / 100);
+  const before = new Float64Array(starts.length * (lag - 1));
+  const counts = Float64Array.from([...before, ...starts], (_, i) => +(i >= before.length));
+  return { T: lag, x: Float64Array.from(list(lag, at).flat()), targets: Float64Array.from([...before, ...at(lag)]), counts };
 }
 
 export const TASKS = {
@@ -41,7 +56,7 @@ export const TASKS = {
     batch(n, B, next) {
       const ends = below(next, 2, 2 * B);
       const others = below(next, 2, (n - 1) * B).map((k) => 2 + k);
-      const order = list(B, (_, b) => 2 * ends[b] + ends[B + b]);
+      const order = list(B, (b) => 2 * ends[b] + ends[B + b]);
       return symbolic([...ends.slice(0, B), ...others, ...ends.slice(B)], 4, B, [...new Array(n * B).fill(0), ...order], n);
     },
   },
@@ -79,6 +94,11 @@ export const TASKS = {
       return symbolic(symbols, 4, B, [...heard, ...heard], n);
     },
   },
+  sunspots: {
+    D: 1, O: 1,
+    batch: (n, B, next, numbers) => years(numbers, n, below(next, TRAINED - n, B)),
+    held: (n, numbers) => years(numbers, n, list(SEEN, (k) => TRAINED + k - n)),
+  },
 };
 
 // ---- the network at its start ------------------------------------------------------------------------------
@@ -112,42 +132,52 @@ export function network({ task, layer, units: H, init, forget_bias }, next) {
 
 // ---- the run -----------------------------------------------------------------------------------------------
 
-export const solved = (task, score) => (task === "adding" ? score <= 0.01 : score >= 0.99);
-/** The loss of a guesser who knows nothing but how often each answer is right. */
-export const guess = (task) => (task === "adding" ? 1 / 12 : Math.log(TASKS[task].O));
+export const solved = (task, score) => task !== "sunspots" && (task === "adding" ? score <= 0.01 : score >= 0.99);
 
 /** Of what a batch holds, an entry for each of B sequences again and again, that of `count` sequences. */
-export const some = (entries, B, from, count) =>
-  Float64Array.from({ length: (entries.length / B) * count }, (_, i) => entries[Math.floor(i / count) * B + from + (i % count)]);
+export function some(entries, B, from, count) {
+  const part = new Float64Array((entries.length / B) * count);
+  for (let i = 0; i < part.length; i++) part[i] = entries[Math.floor(i / count) * B + from + (i % count)];
+  return part;
+}
 
-/** A run with these settings: `update()` makes one update and returns { E, norm, score }. */
-export function run(settings) {
-  const { task, layer, lag, units: H, rule, learning_rate, max_norm, batch_size } = settings;
-  const { D, O, batch } = TASKS[task];
+/** A run with these settings, and for the sunspots with their `numbers`: `update()` makes one update and returns
+ *  { E, norm, score }. With `from` it goes on from the weights of another, after that one's `count` updates. */
+export function run(settings, from) {
+  const { task, layer, lag, units: H, rule, learning_rate, max_norm, batch_size, numbers } = settings;
+  const { D, O, batch, held: all } = TASKS[task];
   const next = random(settings.seed);
   const P = network(settings, next);
+  for (const name in from?.weights) P[name].set(from.weights[name]);
   const grads = Object.fromEntries(Object.entries(P).map(([name, W]) => [name, new Float64Array(W.length)]));
-  const held = batch(lag, HELD_OUT, random(TEST_SEED));
+  const held = all ? all(lag, numbers) : batch(lag, HELD_OUT, random(TEST_SEED));
+  const count = held.counts.length / held.T;
   const sizes = { T: held.T, D, H, O };
   const memory = {};
-  let [m, test, count] = [undefined, undefined, 0]; // room is made when it is needed
+  const B = Math.min(PART, count);
+  let [m, test, updates] = [undefined, undefined, from?.count ?? 0]; // room is made when it is needed
   const loss = (m, b) => (b.labels ? crossEntropy(m, b.labels, b.counts) : squaredError(m, b.targets, b.counts));
 
   /** On the held-out sequences the part of right answers, or for real targets the mean squared error. */
   function score() {
-    test ??= room(layer, { ...sizes, B: PART });
     let sum = 0;
-    for (let from = 0; from < HELD_OUT; from += PART) {
-      const part = (entries) => entries && some(entries, HELD_OUT, from, PART);
-      forward(P, test, part(held.x));
-      const [E, right] = loss(test, { labels: part(held.labels), targets: part(held.targets), counts: part(held.counts) });
-      sum += held.labels ? right : 2 * E * PART;
+    for (let from = 0; from < count; from += B) {
+      const part = (entries) => entries && some(entries, count, from, B);
+      const [E, right] = loss(tried(part(held.x)), { labels: part(held.labels), targets: part(held.targets), counts: part(held.counts) });
+      sum += held.labels ? right : 2 * E * B;
     }
-    return sum / (held.labels ? held.counts.reduce((a, b) => a + b) : HELD_OUT);
+    return sum / (held.labels ? held.counts.reduce((a, b) => a + b) : count);
   }
+  function tried(x) {
+    test ??= room(layer, { ...sizes, B });
+    forward(P, test, x);
+    return test;
+  }
+  /** The forecast of each held-out year. */
+  const forecast = () => Array.from(tried(held.x).y.subarray(-B));
   function update() {
     m ??= room(layer, { ...sizes, B: batch_size });
-    const given = batch(lag, batch_size, next);
+    const given = batch(lag, batch_size, next, numbers);
     forward(P, m, given.x);
     const [E] = loss(m, given);
     backward(P, m, given.x, grads);
@@ -155,10 +185,10 @@ export function run(settings) {
     if (!Number.isFinite(norm)) throw new RangeError(Number.isFinite(E) ? "gradient" : "loss");
     if (rule === "adam") adam(P, grads, learning_rate, memory);
     else sgd(P, grads, learning_rate);
-    count++;
-    return { E, norm, score: count % LOOK ? NaN : score() };
+    updates++;
+    return { E, norm, score: updates % LOOK ? NaN : score() };
   }
   /** The length of the gradient that reached each step in the last update. */
   const reach = () => Array.from(m?.reach ?? []);
-  return { P, held, sizes, reach, update };
+  return { P, held, sizes, reach, forecast, update };
 }

@@ -66,7 +66,10 @@ export function start(spec, { render }) {
   const here = called();
   el.replaceChildren();
   render({ model, el });
-  addEventListener("hashchange", () => called() && (changed(), el.scrollIntoView()));
+  const obey = () => called() && (changed(), el.scrollIntoView());
+  addEventListener("hashchange", obey);
+  // A link to where the address is already changes no address.
+  addEventListener("click", ({ target }) => target.closest("a")?.href === location.href && obey());
   if (!here) return;
   const lead = () => el.scrollIntoView({ behavior: "instant" });
   lead();

@@ -1,10 +1,11 @@
 // The playground's work, away from the page: runs that are trained in slices, and what there is to see of them.
 
-import { CELLS, forward, room } from "./nets.js";
-import { run, solved, some } from "./play.js";
+import { CELLS, forward, room, times, transposedTimes } from "./nets.js";
+import { LIMIT, run, solved, some } from "./play.js";
+import { pack, unpack } from "./weights.js";
 
+export const file = { pack, unpack };
 const PICTURE = 34; // ms from one picture to the next, at least
-const QUICK = 2.5e6; // products in a pass that takes a page no time worth speaking of
 
 /** The spectral radius of a matrix (n, n): ‖W^k‖^{1/k} for k = 2^16, by squaring W again and again. */
 export function spectralRadius(W, n) {
@@ -15,7 +16,7 @@ export function spectralRadius(W, n) {
     log += Math.log(size) / k;
     A = A.map((v) => v / size);
     const square = new Float64Array(n * n);
-    for (let i = 0; i < n; i++) for (let p = 0; p < n; p++) for (let j = 0; j < n; j++) square[i * n + j] += A[i * n + p] * A[p * n + j];
+    times(square, A, A, n, n, n);
     A = square;
   }
   return Math.exp(log);
@@ -23,12 +24,13 @@ export function spectralRadius(W, n) {
 /** The largest singular value: the root of the spectral radius of Wᵀ W. */
 export function stretch(W, n) {
   const S = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let p = 0; p < n; p++) for (let j = 0; j < n; j++) S[i * n + j] += W[p * n + i] * W[p * n + j];
+  transposedTimes(S, W, W, n, n, n);
   return Math.sqrt(spectralRadius(S, n));
 }
 
-/** What there is to see of a run: one held-out sequence and what the network makes of it, and its recurrent weights. */
-function look(it, layer) {
+/** What there is to see of a run: one held-out sequence and what the network makes of it, and its recurrent weights;
+ *  of the sunspots also all held-out years, if the pass is to be made. */
+function look(it, { task, layer }, pass = true) {
   const { T, D, H, O } = it.sizes;
   const B = it.held.counts.length / T;
   const one = room(layer, { ...it.sizes, B: 1 });
@@ -43,40 +45,53 @@ function look(it, layer) {
   // Of a layer with gates the block of the candidate.
   const block = CELLS[layer].blocks > 1 ? 2 * H * H : 0;
   const W_hh = it.P.W_hh.slice(block, block + H * H);
-  return { x: rows(x, D), y: rows(one.y, O), parts, asked, answers: asked.map((t) => targets[t * B]), W_hh };
+  const size = Object.values(it.P).reduce((sum, W) => sum + W.length, 0);
+  const years = task === "sunspots" && { truth: Array.from(targets.subarray(-B)), told: pass ? it.forecast() : [] };
+  const loss = it.held.labels ? "cross_entropy" : "squared_error";
+  return { loss, x: rows(x, D), y: rows(one.y, O), parts, asked, answers: asked.map((t) => targets[t * B]), W_hh, size, years };
 }
 
-/** A run before its first update, with the gradient of that update if it is quickly found. */
-export function first(settings) {
-  const it = run(settings);
-  const seen = look(it, settings.layer);
-  const { T, H } = it.sizes;
-  const quick = T * CELLS[settings.layer].blocks * H * H * settings.batch_size <= QUICK;
-  if (quick) it.update();
-  return { count: 0, ...seen, reach: it.reach() };
-}
+/** A run before its first update, at once; what takes longer, the gradient of that update first of all, `serve` finds. */
+export const first = (settings, from) => ({ count: from?.count ?? 0, ...look(run(settings, from), settings, false), reach: [] });
 
-/** Answer messages { number, settings } for a new run, { go: true | false } and { step: true } by calling `post` with
- *  what is new. After each slice of `ms` milliseconds of work, other things have their turn. */
+/** Answer messages by calling `post` with what is new: { number, settings, from } for a new run, whose first news has the
+ *  gradient of the update to come, { go: true | false }, { step: true }, and { weights: true } for all weights, which
+ *  also come whenever it stops. After each slice of `ms` milliseconds of work, other things have their turn. */
 export function serve(post, ms) {
-  let it, settings, number, going, waiting, count, E, norm, score, shown, finished;
+  let it, settings, from, number, fresh, going, waiting, count, E, norm, score, shown, finished, opening;
+  const wait = () => (waiting ??= setTimeout(loop));
+  const started = () => (it ??= run(settings, from));
 
-  function show(ended, error) {
-    post({ number, count, E, norm, score, ended, error, finished, ...look(it, settings.layer), reach: it.reach() });
+  function show({ ended = false, error = "", asked = !going } = {}) {
+    const { P, reach } = started();
+    // Copies: where there is no worker, the run goes on in the same memory.
+    const weights = asked && Object.fromEntries(Object.entries(P).map(([name, W]) => [name, W.slice()]));
+    post({ number, count, E, norm, score, ended, error, finished, weights, ...look(it, settings), reach: opening ?? reach() });
     [E, norm, score, shown] = [[], [], NaN, performance.now()];
+  }
+  /** Show the gradient of the first update, which another run makes. */
+  function open() {
+    const trial = run(settings, from);
+    try {
+      trial.update();
+    } catch {} // a run that diverges at once says so when it is trained
+    [fresh, opening] = [false, trial.reach()];
+    show({ asked: false });
   }
   function slice(most) {
     const end = performance.now() + ms;
     let [ended, error] = [false, ""];
+    [fresh, opening] = [false, undefined];
     try {
       for (let k = 0; k < most && (!k || performance.now() < end); k++) {
-        const update = it.update();
+        const update = started().update();
         E.push(update.E);
         norm.push(update.norm);
         count++;
         if (Number.isNaN(update.score)) continue;
         score = update.score;
-        if (finished || !solved(settings.task, score)) continue;
+        const over = solved(settings.task, score) || (settings.task === "sunspots" && count === LIMIT);
+        if (finished || !over) continue;
         [finished, ended] = [count, true];
         break;
       }
@@ -84,25 +99,26 @@ export function serve(post, ms) {
       [error, ended] = [reason.message, true];
     }
     if (ended) going = false;
-    if (!going || performance.now() - shown >= PICTURE) show(ended, error);
+    if (!going || performance.now() - shown >= PICTURE) show({ ended, error });
   }
   function loop() {
     waiting = undefined;
-    if (!going) return;
-    slice(Infinity);
-    waiting = setTimeout(loop);
+    if (going) slice(Infinity);
+    else if (fresh) open();
+    if (going) wait();
   }
   return (message) => {
     if (message.settings) {
-      ({ settings, number } = message);
-      [going, count, E, norm, score, shown, finished] = [false, 0, [], [], NaN, 0, 0];
-      it = run(settings);
+      ({ settings, from, number } = message);
+      [it, fresh, going, count, E, norm, score, shown, finished] = [undefined, true, false, from?.count ?? 0, [], [], NaN, 0, 0];
+      wait(); // of several that come at once, the last is opened
     }
     if (message.step && !going) slice(1);
     if ("go" in message) {
       going = message.go;
-      if (going) waiting ??= setTimeout(loop);
-      else if (E.length) show();
+      if (going) wait();
+      else if (it) show();
     }
+    if (message.weights) show({ asked: true });
   };
 }

@@ -14,6 +14,8 @@ import pytest
 from rnncourse.experiments import playground as pg
 
 PAGE = Path(__file__).parents[2] / "book" / "playground.ipynb"
+CELLS = json.loads(PAGE.read_text(encoding="utf-8"))["cells"]
+TEXT = "".join("".join(c["source"]) for c in CELLS if c["cell_type"] == "markdown")
 
 
 def outcomes(story):
@@ -21,28 +23,71 @@ def outcomes(story):
 
 
 def test_the_saved_results_are_all_there():
-    assert sorted((r.story, r.seed) for r in pg.saved()) == sorted(product(pg.STORIES, pg.SEEDS))
+    assert sorted((r.story, r.seed) for r in pg.saved()) == sorted(product(pg.RUNS, pg.SEEDS))
 
 
-def test_the_saved_results_say_what_the_page_says():
-    solved = {
-        story: sorted(updates for outcome, updates in outcomes(story) if outcome == "solved")
-        for story in pg.STORIES
-    }
-    assert solved == {
-        "short": [20, 20, 40, 40, 240],
-        "long": [180],
-        "orthogonal": [20, 40, 60, 60, 100],
-        "lstm": [],
-        "bias 4": [80, 80, 80, 260, 440],
-        "parity": [260, 280, 340, 400],
-        "parity gru": [120, 120, 140, 140, 140],
-        "adding": [160, 180, 180, 200, 200],
-        "too fast": [],
-    }
-    # A run that diverges has made one update fewer than the one at which it does so.
-    assert {(o, k + 1) for o, k in outcomes("too fast")} == {("diverged", 72), ("diverged", 73)}
-    assert {o for o, _ in outcomes("lstm")} == {"not yet"}
+def sections():
+    """Return what the page says of each story: the text from its heading to the next."""
+    found = {}
+    for section in TEXT.split("\n## "):
+        for link in re.findall(r'href="#explore-playground\?([^"]*)"', section):
+            found[link] = section
+    return dict(zip(pg.STORIES, found.values(), strict=True))
+
+
+NUMBERS = ("none", "one", "two", "three", "four", "five")
+
+
+@pytest.mark.parametrize("story", [name for name in pg.STORIES if "sunspots" not in name])
+def test_the_page_says_what_the_saved_results_say(story):
+    said = sections()[story].partition("Answer\n")[2].lower()
+    count = sum(outcome == "solved" for outcome, _ in outcomes(story))
+    if story != "too fast":
+        assert re.search(rf"\b{NUMBERS[count]}\b", said)
+    # Those that stopped, one by one or from the first to the last. A run that diverges has made
+    # one update fewer than the one at which it does so.
+    at = sorted(k + (o == "diverged") for o, k in outcomes(story) if o != "not yet")
+    if at:
+        each = f"{', '.join(map(str, at[:-1]))} and {at[-1]}" if at[1:] else f"update {at[0]}"
+        assert each in said or f"{at[0]} to {at[-1]}" in said or f"{at[0]} or {at[-1]}" in said
+
+
+def test_the_page_says_how_far_off_the_sunspots_are():
+    said = sections()["sunspots"].replace("\n", " ")
+    for story, years in (("sunspots 2", "two"), ("sunspots", "22")):
+        off = sorted(100 * math.sqrt(r.score) for r in pg.saved() if r.story == story)
+        told = re.findall(rf"{years} years (?:the five seeds ended )?(\d+) to (\d+)", said)
+        assert told == [(f"{off[0]:.0f}", f"{off[-1]:.0f}")]
+        assert f"{np.mean(off):.0f}" in said.partition("About ")[2].partition(".")[0]
+    same = pg.held_out("sunspots", 2)
+    change = same.targets[-1, :, 0] - same.x[-1, :, 0]
+    assert f"off by {100 * math.sqrt(np.mean(change**2)):.0f} sunspots" in said
+
+
+def test_networks_of_equal_size_are_so():
+    def size(story):
+        model = pg.network(pg.Settings(**pg.STORIES[story]), pg.Random(1))
+        return sum(W.size for W in model.params.values())
+
+    assert (size("equal"), size("bias 4")) == (1534, 1540)
+    assert "1534" in sections()["equal"]
+    assert "1540" in sections()["equal"]
+
+
+@pytest.mark.parametrize("name", pg.CHALLENGES)
+def test_a_challenge_can_be_met_in_two_ways(name):
+    ways = [way for way in pg.WAYS if re.fullmatch(rf"{name} \d", way)]
+    assert len(ways) == 2
+    for way in ways:
+        settings = pg.Settings(**pg.WAYS[way])
+        size = sum(W.size for W in pg.network(settings, pg.Random(1)).params.values())
+        solved = [k for outcome, k in outcomes(way) if outcome == "solved"]
+        assert any(pg.CHALLENGES[name].met(settings, size, k) for k in solved)
+
+
+@pytest.mark.parametrize("way", ["gru not", "tame not"])
+def test_what_the_hints_call_hopeless_is_not_solved(way):
+    assert {outcome for outcome, _ in outcomes(way)} == {"not yet"}
 
 
 @pytest.mark.parametrize(("story", "seed"), [("short", 1), ("orthogonal", 2), ("orthogonal", 4)])
@@ -70,9 +115,7 @@ def test_a_story_that_stalls_hears_nothing_of_its_first_step():
 
 
 def test_the_links_of_the_page_are_the_stories():
-    cells = json.loads(PAGE.read_text(encoding="utf-8"))["cells"]
-    text = "".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    links = re.findall(r'href="#explore-playground\?([^"]*)"', text)
+    links = re.findall(r'href="#explore-playground\?([^"]*)"', TEXT)
     told = [dict(parse_qsl(link.replace("&amp;", "&"))) for link in links]
     wanted = [asdict(pg.Settings(**story)) for story in pg.STORIES.values()]
     for link, settings in zip(told, wanted, strict=True):
@@ -107,7 +150,7 @@ def test_the_table_counts_outcomes():
 
 def test_the_sweep_makes_the_runs_of_its_grid(tmp_path):
     only = {"story": ["short", "too fast"]}
-    assert len(pg.EXPERIMENT.grid()) == 45
+    assert len(pg.EXPERIMENT.grid()) == 5 * len(pg.RUNS)
     trials = pg.EXPERIMENT.run(tmp_path / "a.jsonl", only=only, seeds=[1], progress=False)
     assert [t.result["outcome"] for t in trials] == ["solved", "diverged"]
 
@@ -143,3 +186,8 @@ def test_bad_settings_are_named(given, message):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         pg.run(**{"story": "short", "seed": 0, **arguments})
+
+
+def test_a_task_held_out_must_be_one():
+    with pytest.raises(ValueError, match="task is 'copy', expected one of"):
+        pg.held_out("copy", 10)

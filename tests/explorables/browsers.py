@@ -105,8 +105,11 @@ def drawn(page: Any) -> None:
 def settle(page: Any) -> None:
     """Wait until the page has drawn its last change and its summary speaks of it.
 
-    The summary changes when a timer of 150 ms runs out: one that starts later runs out later.
+    The summary changes when a timer of 150 ms runs out: one that starts later runs out later. A
+    playground is busy until its worker has found the first gradient.
     """
+    drawn(page)
+    page.wait_for_function("!document.querySelector('.rnnx[aria-busy]')", timeout=PATIENCE)
     drawn(page)
     page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
 

@@ -243,6 +243,27 @@ def test_a_notebook_reopened_without_its_widget_shows_the_twin(lab, browser):
     page.close()
 
 
+TRAINED = """from itertools import islice
+from rnncourse.experiments import playground
+*_, (_, trained) = islice(playground.train(playground.Settings(lag=5)), 20)
+there = figure.model().params
+print(max(abs(there[name] - W).max() for name, W in trained.params.items()) < 1e-9)"""
+
+
+def test_the_network_of_the_page_is_in_python(lab, browser):
+    figure = "from rnncourse.explorables import Playground\nfigure = Playground(lag=5)\nfigure"
+    notebook = Notebook(lab, browser, [figure, "print(len(figure.history.loss))", TRAINED])
+    page = notebook.page
+    assert notebook.run(0) == ""
+    wait_for_the_widget(page)
+    notebook.run_until(1, "0")
+    page.locator(".rnnx:visible").get_by_role("button", name="Train", exact=True).click()
+    page.locator(".rnnx:visible").get_by_text("Solved at update 20,").wait_for()
+    notebook.run_until(1, "20")
+    assert notebook.run(2).strip() == "True"
+    page.close()
+
+
 LIVE = """import matplotlib.pyplot as plt
 from rnncourse.widgets import live
 def powers(factor=0.9, kind=None):

