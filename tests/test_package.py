@@ -47,7 +47,7 @@ FLOORS = [
     ["gradients"],
     ["training", "figures"],
     ["experiments", "widgets"],
-    ["explorables"],
+    ["explorables", "exercises"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 # What `from rnncourse import …` offers since version 0.1.

@@ -9,6 +9,7 @@ It says nothing that the words beside it do not say, so it is hidden from screen
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from rnncourse.experiments import playground
+from rnncourse.data.datasets import tea_party
+from rnncourse.experiments import own_text, playground
 from rnncourse.explorables import activations, carousel, cliff, lag
 
 WIDTH, HEIGHT = 160, 96
@@ -218,6 +220,23 @@ def training() -> str:
     return "".join(parts)
 
 
+def learned() -> str:
+    """Lines that a network wrote as it learned: a stroke for each word, full if the text has it."""
+    words = set(re.findall(r"\w{3,}", tea_party()))
+    run = own_text.Run(tea_party(), own_text.Settings(units=32))
+    strokes = {"of-quiet": "", "of-hidden": ""}
+    for row, updates in enumerate((0, 30, 60, 120)):
+        while run.rule.steps < updates:
+            run.update()
+        for found in re.finditer(r"\w+", run.write(size=45)):
+            color = "of-hidden" if found[0] in words else "of-quiet"
+            x, to = (number(10 + 3.1 * place) for place in (found.start(), found.end() - 0.4))
+            strokes[color] += f"M{x} {18 + 20 * row}H{to}"
+    return path(strokes["of-quiet"], "quiet", "line bar") + path(
+        strokes["of-hidden"], "of-hidden", "line bar"
+    )
+
+
 DRAWINGS: dict[str, Callable[[], str]] = {
     "unroll": unroll,
     "unit": one_unit,
@@ -228,6 +247,7 @@ DRAWINGS: dict[str, Callable[[], str]] = {
     "carousel": carousel_curves,
     "activations": activity,
     "playground": training,
+    "writer": learned,
 }
 
 

@@ -6,11 +6,27 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from . import character_seeds, forget_bias, marked_numbers, playground, starts, sunspots
+from . import (
+    character_seeds,
+    forget_bias,
+    marked_numbers,
+    own_text,
+    playground,
+    starts,
+    sunspots,
+)
 from .results import SweepError
 from .sweep import Experiment
 
-MODULES = (sunspots, starts, forget_bias, marked_numbers, character_seeds, playground)
+MODULES = (
+    sunspots,
+    starts,
+    forget_bias,
+    marked_numbers,
+    character_seeds,
+    playground,
+    own_text,
+)
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES}
 
 

@@ -13,6 +13,7 @@ from .paths import Paths
 from .playground import Playground
 from .unit import OneUnit
 from .unroll import Unroll
+from .writer import Writer
 
 __all__ = [
     "Activations",
@@ -25,4 +26,5 @@ __all__ = [
     "Paths",
     "Playground",
     "Unroll",
+    "Writer",
 ]

@@ -1,4 +1,4 @@
-import { axes, circle, clamp, dot, fmt, line, path, rect, sigmoid, tag, text } from "./draw.js";
+import { axes, circle, clamp, dot, fmt, html, line, path, rect, sigmoid, tag, text } from "./draw.js";
 import { mount } from "./kit.js";
 
 const transposed = (W) => W[0].map((_, k) => W.map((row) => row[k]));
@@ -97,15 +97,22 @@ const bars = (list, cls, width, opacity = 1) =>
 
 function view(ui) {
   const { state: s, t, data } = ui;
-  const [characters, alphabet, net] = [[...data.text], [...data.alphabet], unpack(data)];
-  const steps = forward(net, characters.map((c) => alphabet.indexOf(c)));
-  const T = characters.length;
+  const [alphabet, net, most] = [[...data.alphabet], unpack(data), [...data.text].length];
+  let characters, steps, T;
+  let placed = {}; // the text, laid out for one width
+  function read(text) {
+    characters = [...text];
+    steps = forward(net, characters.map((c) => alphabet.indexOf(c)));
+    T = characters.length;
+    placed = {};
+  }
+  read(data.text);
   const names = { " ": "space", "\n": "newline", "_": "underscore", "^": "caret" }; // _ and ^ are marks in a sentence
   const named = (c) => t(names[c] ?? "quoted", { c });
 
   let hover, at, norms, half, values, next;
   ui.each(() => {
-    at = hover ?? s.position;
+    at = Math.min(hover ?? s.position, T);
     values = steps.map((step) => step[s.show][s.unit - 1]);
     norms = gradientBack(net, steps, at, s.unit, s.show);
     half = reach(norms);
@@ -113,7 +120,6 @@ function view(ui) {
   });
 
   // ---- the text, with what the unit holds after each character, or with the gradient back to it
-  let placed = {}; // the text, laid out for one width
   const layout = (width) => (placed.width === width ? placed : (placed = lay(width)));
   function lay(width) {
     const cell = width < 500 ? 12 : 13;
@@ -175,8 +181,13 @@ function view(ui) {
 
   const row = ui.controls.appendChild(document.createElement("div"));
   row.className = "buttons";
-  ui.player("position", { every: 120, parent: row });
-  if (data.presets.quotation) ui.presets(data.presets, row);
+  // Of a text that is shorter by `less` than the first one, the last character is position T.
+  const less = () => most - T;
+  ui.player("position", { every: 120, parent: row, read: () => s.position + less(), write: (k) => ui.set({ position: k - less() }) });
+  if (data.presets.quotation) {
+    ui.presets(data.presets, row);
+    row.lastChild.addEventListener("click", () => type(data.text)); // they are places in the first text
+  }
   ui.toggle("gradient", { parent: row });
   ui.slider("unit");
 
@@ -201,7 +212,29 @@ function view(ui) {
   }).join("") + text(0, 14, t("network"), "label", "start") +
     text(0, 150, at < T ? t("true", { c: symbol(characters[at]) }) : t("end"), "quiet", "start"), { height: () => 160, min: 220, parent });
   if (data.lstm) ui.choice("show", { parent: controls });
-  ui.slider("position", { shown: (k) => `${k}: ${symbol(characters[k - 1])}`, parent: controls });
+  const slider = ui.slider("position", { shown: () => `${at}: ${symbol(characters[at - 1])}`, parent: controls });
+  ui.each(() => (slider.max = T));
+
+  // ---- a text of the reader's own, in the alphabet of the network
+  controls.insertAdjacentHTML("beforeend", tag("label", { style: "flex:1 1 100%" }, html(t("own")) +
+    tag("textarea", { rows: 2, spellcheck: "false" }) + tag("span", { class: "note" })));
+  const [, box, note] = controls.lastChild.childNodes;
+  let wrong = "";
+  /** Take a text as it was typed: with quotes that open and close, and without line ends. */
+  function type(text) {
+    let open = false;
+    const typed = alphabet.includes("\n") ? text : text.replace(/\s+/g, " ");
+    const given = [...(alphabet.includes('"') ? typed : typed.replace(/"/g, () => ((open = !open) ? "“" : "”")))];
+    const strange = given.find((c) => !alphabet.includes(c));
+    wrong = strange ? t("strange", { c: symbol(strange) }) : given.length < 2 || given.length > most ? t("length", { n: given.length, most }) : "";
+    box.value = given.join("");
+    if (!wrong) read(box.value);
+    ui.set(wrong ? {} : { position: Math.min(s.position, T) });
+  }
+  box.onchange = () => type(box.value);
+  box.value = data.text;
+  ui.each(() => (note.textContent = `${wrong} ${t("knows", { alphabet: alphabet.map(symbol).join(" ") })}`));
+  ui.reset = () => type(data.text);
 
   ui.summary = () => t("summary", {
     unit: s.unit, t: at, T, c: named(characters[at - 1]), part: t(`part.${s.show}`), value: fmt(values[at - 1]),

@@ -163,9 +163,23 @@ def _code(names: Iterable[str]) -> str:
 
 
 @cache
+def work(name: str) -> str:
+    """Return what the worker of a figure runs: a function `work` that returns what `name` exports.
+
+    It needs nothing but itself, so that its text can be sent to a worker.
+    """
+    inner = re.sub(r"^export ", "", _code(files(name)), flags=re.MULTILINE)
+    names = ", ".join(re.findall(r"^export (?:const|function) (\w+)", source(name), re.MULTILINE))
+    return f'function work() {{\n"use strict";\n{inner}return {{ {names} }};\n}}\n'
+
+
+WORK = {"writer": "text.js"}  # what the workers of figures run
+
+
+@cache
 def module(name: str) -> str:
     """Return the explorable `name` as one ES module: what it imports, then its own code."""
-    return _code(files(f"{name}.js"))
+    return _code(files(f"{name}.js")) + (work(WORK[name]) if name in WORK else "")
 
 
 # A module's script waits until its page is whole, and cannot be a file of its own in a page that is
@@ -200,7 +214,8 @@ def _expression(name: str) -> str:
     imports = chain(*(re.findall(IMPORT, source(file)) for file in own))
     names = chain(*(names.split(", ") for names, file in imports if file in kit))
     taken = ", ".join(sorted(set(names)))
-    return _function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}", "explorable")
+    worker = work(WORK[name]) if name in WORK else ""
+    return _function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}{worker}", "explorable")
 
 
 @cache

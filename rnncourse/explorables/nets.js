@@ -58,6 +58,17 @@ function addRows(v, A, m, n, a = 0) {
   for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) v[i] += A[a + i * n + j];
 }
 
+// Labels (T, B) in place of one-hot vectors: each picks a column of W (G, D).
+
+/** C (G, B) += the columns of W that the labels of step t pick. */
+function pick(C, W, labels, { G, D, B }, c, t) {
+  for (let i = 0; i < G; i++) for (let b = 0; b < B; b++) C[c + i * B + b] += W[i * D + labels[t * B + b]];
+}
+/** The columns of W that the labels of step t pick += A (G, B). */
+function addPicked(W, A, labels, { G, D, B }, a, t) {
+  for (let i = 0; i < G; i++) for (let b = 0; b < B; b++) W[i * D + labels[t * B + b]] += A[a + i * B + b];
+}
+
 // ---- the cells: one step, entry by entry ------------------------------------------------------------
 // `pre` holds W_xh x_t + b_h and `rec` holds W_hh h_{t−1}, a block of n = H·B entries for each gate. Forward
 // leaves the gates in `pre`. Backward is given δ^h in `dh` and leaves δ for W_xh in `pre`, δ for W_hh in `rec`,
@@ -149,14 +160,16 @@ export function room(kind, { T, B, D, H, O }) {
   };
 }
 
-/** The states and the outputs y_t for the inputs x (T, D, B), from h_0 = c_0 = 0. */
+/** The states and the outputs y_t for the inputs x (T, D, B), or labels (T, B) as an Int32Array, from the first
+ *  blocks of m.h and m.c: h_0 and c_0, which are 0 in a new room. */
 export function forward(P, m, x) {
   const { kind, T, B, D, H, O, G } = m;
   m.pre.fill(0), m.rec.fill(0), m.y.fill(0);
   for (let t = 0; t < T; t++) {
     const p = t * G * B;
     plus(m.pre, P.b_h, G, B, p);
-    times(m.pre, P.W_xh, x, G, D, B, p, 0, t * D * B);
+    if (x instanceof Int32Array) pick(m.pre, P.W_xh, x, m, p, t);
+    else times(m.pre, P.W_xh, x, G, D, B, p, 0, t * D * B);
     times(m.rec, P.W_hh, m.h, G, H, B, p, 0, t * H * B);
     if (P.b_hh_n) plus(m.rec, P.b_hh_n, H, B, p + 2 * H * B);
     CELLS[kind].forward(m, (t + 1) * H * B, p, H * B);
@@ -178,7 +191,8 @@ export function backward(P, m, x, grads) {
     CELLS[kind].backward(m, now, p, H * B);
     transposedTimes(m.dh, P.W_hh, m.rec, H, G, B, 0, 0, p);
     timesTransposed(grads.W_hh, m.rec, m.h, G, H, B, 0, p, t * H * B);
-    timesTransposed(grads.W_xh, m.pre, x, G, D, B, 0, p, t * D * B);
+    if (x instanceof Int32Array) addPicked(grads.W_xh, m.pre, x, m, p, t);
+    else timesTransposed(grads.W_xh, m.pre, x, G, D, B, 0, p, t * D * B);
     timesTransposed(grads.W_hy, m.dy, m.h, O, H, B, 0, y, now);
     addRows(grads.b_h, m.pre, G, B, p);
     if (P.b_hh_n) addRows(grads.b_hh_n, m.rec, H, B, p + 2 * H * B);

@@ -1,6 +1,7 @@
 // What the playground trains: its tasks, its starts and its run, as in rnncourse/experiments/playground.py.
 
-import { adam, backward, CELLS, clip, crossEntropy, forward, room, sgd, shapes, squaredError } from "./nets.js";
+import { adam, backward, CELLS, clip, crossEntropy, forward, room, sgd, squaredError } from "./nets.js";
+import { random, untrained } from "./random.js";
 
 const HELD_OUT = 200; // sequences, looked at after every LOOK updates
 const PART = 50; // of them at once
@@ -9,16 +10,6 @@ const TEST_SEED = 2 ** 31;
 const [TRAINED, SEEN] = [221, 35]; // years of the sunspots: 1700 to 1920, and held out 1921 to 1955
 export const LIMIT = 500; // updates of a run on the sunspots, which nobody solves
 
-/** A function that gives numbers from 0 up to 1 in steps of 2⁻³²: mulberry32 (Ettinger, 2017). */
-export function random(seed) {
-  let state = seed >>> 0; // each number is one step on, scrambled
-  return () => {
-    state = (state + 1831565813) >>> 0;
-    let z = Math.imul(state ^ (state >>> 15), state | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 const list = (count, draw) => Array.from({ length: count }, draw);
 const below = (next, n, count) => list(count, () => Math.floor(n * next()));
 /** A standard normal number (Box and Muller, 1958). */
@@ -124,11 +115,7 @@ export function orthogonal(H, next) {
 
 /** Untrained parameters: weights uniform from ±1/√H, biases 0, but for what is set. */
 export function network({ task, layer, units: H, init, forget_bias }, next) {
-  const P = {};
-  for (const [name, shape] of Object.entries(shapes(layer, TASKS[task].D, H, TASKS[task].O))) {
-    const draw = name.startsWith("W_") ? () => (2 * next() - 1) / Math.sqrt(H) : () => 0;
-    P[name] = Float64Array.from({ length: shape.reduce((a, b) => a * b) }, draw);
-  }
+  const P = untrained(layer, { ...TASKS[task], H }, next);
   for (let block = 0; block < CELLS[layer].blocks; block++) {
     const at = block * H * H;
     if (init === "orthogonal") P.W_hh.set(orthogonal(H, next), at);

@@ -1,5 +1,6 @@
 import { axes, circle, clamp, fmt, framed, html, line, path, power, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
+import { curve, upward } from "./curves.js";
 
 const SYMBOLS = { "first symbol": "ABCDxy", "temporal order": "ABxy", echo: "ABCD" };
 const SETTINGS = ["task", "layer", "lag", "units", "rule", "learning_rate", "max_norm", "init", "forget_bias", "batch_size", "seed"];
@@ -36,36 +37,10 @@ function worker(code, hear) {
   }
 }
 
-/** A curve of any length in at most 400 points, each the mean of as many updates. */
-export function curve() {
-  const points = [];
-  let [each, sum, count] = [1, 0, 0];
-  return {
-    add(value) {
-      sum += value;
-      if (++count < each) return;
-      points.push(sum / count);
-      [sum, count] = [0, 0];
-      if (points.length < 400) return;
-      for (let i = 0; i < 200; i++) points[i] = (points[2 * i] + points[2 * i + 1]) / 2;
-      points.length = 200;
-      each *= 2;
-    },
-    /** The points [update, value]. */
-    at: () => points.map((value, i) => [(i + 1) * each, value]),
-  };
-}
-
 /** Whether a run that has solved its task with what it `has`, settings and more, meets a challenge. */
 export function meets({ exactly, least, most }, has) {
   const holds = (bounds, good) => Object.entries(bounds).every(([key, bound]) => good(has[key], bound));
   return holds(exactly, (a, b) => a === b) && holds(least, (a, b) => a >= b) && holds(most, (a, b) => a <= b);
-}
-
-/** The next of 100, 200, 500, 1000, … */
-function round(x) {
-  const ten = 10 ** Math.floor(Math.log10(x));
-  return ten * [1, 2, 5, 10].find((k) => k * ten >= x);
 }
 
 /** Texts { x, y, s, cls } by the ends of curves, none on another and none beyond `bottom`. */
@@ -146,7 +121,7 @@ function view(ui) {
     const guess = data.guess[s.task];
     const here = losses.at();
     const runs = earlier.filter(({ was }) => was.task === s.task);
-    const most = round(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
+    const most = upward(Math.max(100, here.at(-1)?.[0] ?? 0, ...runs.map(({ at }) => at.at(-1)[0]).filter((k) => k <= 1000)));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [0, 1.4 * guess, [0, +guess.toFixed(2)], t("E")], right: 14 });
     const place = ([k, E]) => [a.x(k), a.y(Math.min(E, 1.4 * guess))];
     const labels = [{ x: a.right + 9, y: a.y(guess) - 6, s: t(guesser()), cls: "quiet" }];
@@ -302,7 +277,7 @@ function view(ui) {
   ui.panel("norm", (w, height) => {
     if (!more.open) return "";
     const at = norms.at();
-    const most = round(Math.max(100, at.at(-1)?.[0] ?? 0));
+    const most = upward(Math.max(100, at.at(-1)?.[0] ?? 0));
     const a = axes(w, height, { x: [0, most, [0, most / 2, most], t("updates")], y: [-4, 2, [-4, -2, 0, 2], t("norm.y")], log: true, right: 14, top: 42 });
     const limit = Math.log10(s.max_norm);
     return a.svg + text(6, 32, t(s.layer === "rnn" ? "radius" : "radius.gates", { rho: fmt(spectralRadius(now.W_hh, s.units)), sigma: fmt(stretch(now.W_hh, s.units)) }), "hidden", "start") +

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnncourse.data.datasets import sunspots
+from rnncourse.data.datasets import sunspots, tea_party
 
 
 def test_sunspots_are_whole():
@@ -14,3 +14,11 @@ def test_sunspots_are_whole():
     assert numbers.min() >= 0
     # The largest yearly mean of version 1 of the series.
     assert (years[numbers.argmax()], numbers.max()) == (1957, 190.2)
+
+
+def test_the_tea_party_is_whole():
+    text = tea_party()
+    assert len(text) == 12_506
+    assert text.startswith("There was a table set out under a tree")
+    assert text.endswith("among the bright flower-beds and the cool fountains.\n")
+    assert [text.count(name) for name in ("Hatter", "March Hare", "Dormouse")] == [33, 21, 27]

@@ -250,6 +250,44 @@ def test_the_sliders_and_the_mouse_choose_a_character(twin):
     assert slider.input_value() == "10"
 
 
+def write(page, text):
+    box = page.locator("textarea")
+    box.fill(text)
+    box.dispatch_event("change")
+    settle(page)
+
+
+def test_a_text_can_be_typed_and_what_does_not_fit_is_named(twin):
+    page = twin(act.Activations())
+    write(page, 'the wet sun said "oh so wet".\n')
+    typed = "the wet sun said “oh so wet”. "
+    assert page.locator("textarea").input_value() == typed
+    shown = act.Activations(text=typed, unit=7, show="c", position=len(typed))
+    says(page, shown)
+    slider = page.locator("input[name=position]")
+    slider.press("ArrowLeft")
+    shown.position -= 1
+    says(page, shown)
+    page.get_by_role("button", name="Step ▶").or_(page.get_by_label("one step on")).first.click()
+    shown.position += 1
+    says(page, shown)
+    for text, words in (
+        ("the sun Shines", "S is none of its characters. This network knows ␣ . “ ” ( ) [ ] a d"),
+        ("t", "The text has 1 characters, expected 2 to 188."),
+        ("t" * 189, "The text has 189 characters, expected 2 to 188."),
+        ("", "The text has 0 characters, expected 2 to 188."),
+    ):
+        write(page, text)
+        assert words in page.locator(".note").inner_text()
+        says(page, shown)  # the text before is still there
+    page.get_by_role("button", name="Bracket").click()
+    says(page, act.Activations(**act.PRESETS["bracket"]))
+    assert page.locator("textarea").input_value() == characters.TEXT
+    write(page, "the sun")
+    page.get_by_role("button", name="Reset").click()
+    says(page, act.Activations())
+
+
 def test_a_text_of_awkward_characters_is_shown_as_it_is(twin):
     alphabet = '<&_^\n"> 😀'
     model = network("LSTM", alphabet)

@@ -10,6 +10,7 @@ from rnncourse.explorables import (
     Activations,
     Carousel,
     Playground,
+    Writer,
     activations,
     carousel,
     cliff,
@@ -51,6 +52,8 @@ CASES = {
     "activations, part": (lambda: back(part="q"), "part is 'q', expected one of 'c', 'h'"),
     "playground, lag": (lambda: Playground(lag=201), "lag is 201, expected a whole number from 2"),
     "playground, rate": (lambda: Playground(learning_rate=0.02), "learning_rate is 0.02, expected"),
+    "writer, text": (lambda: Writer("a"), "text has 1 characters, expected 2 to 50000"),
+    "writer, rate": (lambda: Writer(learning_rate=0.02), "learning_rate is 0.02, expected one of"),
     "ragged list": (lambda: Carousel(gates=[[1, 2], [3]]), "gates is .*, expected a list of 40"),
     "matrix": (lambda: Carousel(gates=np.zeros((40, 1))), "gates is .*, expected a list of 40"),
 }

@@ -28,7 +28,13 @@ RUN = """([settings, updates]) => play.then(({ run }) => {
 def page(browser, scripts):
     page = browser.new_page()
     page.goto(f"{scripts}words.json")
-    page.evaluate(f"globalThis.play = import('{scripts}play.js'); 0")
+    page.evaluate(
+        """(address) => {
+          const both = ["play", "random"].map((name) => import(`${address}${name}.js`));
+          globalThis.play = Promise.all(both).then(([play, random]) => ({ ...play, ...random }));
+        }""",
+        scripts,
+    )
     yield page
     page.close()
 

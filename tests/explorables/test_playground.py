@@ -249,7 +249,7 @@ def test_twenty_thousand_updates_make_no_longer_curve(js, browser, scripts):
           for (let k = 1; k <= 20_000; k++) one.add(k);
           return one.at();
         }""",
-        f"{scripts}playground.js",
+        f"{scripts}curves.js",
     )
     assert 200 <= len(points) <= 400
     # Each point is the mean of the updates up to its own.

@@ -25,8 +25,9 @@ PLACES = {
     "carousel": "book/4-lstm/forget-bias.html",
     "activations": "book/4-lstm/watched.html",
     "playground": "book/playground.html",
+    "writer": "book/your-text.html",
 }
-STARTS = {"playground": "Train"}  # the button that does so, if it is not Play
+STARTS = {"playground": "Train", "writer": "Train"}  # the button that does so, if it is not Play
 PAGES = sorted(set(PLACES.values()))
 
 
@@ -208,7 +209,7 @@ def test_tab_reaches_every_control_and_the_focus_shows(figure):
         figure.page.keyboard.press("Tab")
         reached.add(figure.root.evaluate(
             """e => { const at = document.activeElement;
-            const all = [...e.querySelectorAll('button, input, select, summary')];
+            const all = [...e.querySelectorAll('button, input, select, textarea, summary')];
             return e.contains(at) ? all.indexOf(at) : -1; }"""
         ))  # fmt: skip
         if -1 in reached:
@@ -216,7 +217,8 @@ def test_tab_reaches_every_control_and_the_focus_shows(figure):
         style = figure.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert style != "none"
     wanted = figure.root.evaluate(
-        """e => [...e.querySelectorAll('button, input, select, summary')].map((x, i) => [x, i])
+        """e => [...e.querySelectorAll('button, input, select, textarea, summary')]
+        .map((x, i) => [x, i])
         .filter(([x]) => x.offsetParent && !x.disabled && !(x.type === 'radio' && !x.checked))
         .map(([, i]) => i)"""
     )

@@ -225,7 +225,7 @@ def test_next_leads_from_the_front_page_through_the_chapters_to_the_end():
     assert folders == sorted(folders)
     pages = (ROOT / "book").glob("[0-9]-*/*.ipynb")
     chapters = [f"{p.parent.name}/{p.stem}.html" for p in pages]
-    assert sorted(names[1:-1]) == sorted([*chapters, "playground.html"])
+    assert sorted(names[1:-1]) == sorted([*chapters, "playground.html", "your-text.html"])
 
 
 def test_the_times_on_the_front_page_are_those_of_the_chapters():

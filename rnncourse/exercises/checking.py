@@ -1,0 +1,204 @@
+"""Check an answer: right, not yet, or not attempted, and what went wrong if it can be told."""
+
+import html
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from . import record
+from .comparing import close, difference, relation, shown
+from .definition import Exercise, Investigation, find
+from .running import Outcome, run
+
+Status = Literal["correct", "not yet", "not attempted"]
+SIGNS = {"correct": "✓", "not yet": "✗", "not attempted": "·"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `check` found; true if the answer is right. Shown as text, and in notebooks as HTML.
+
+    Attributes
+    ----------
+    exercise : its name
+    status : "correct", "not yet" or "not attempted"
+    told : what there is to say, a paragraph each
+    mistake : the name of the mistake that was recognized, or ""
+    """
+
+    exercise: str
+    status: Status
+    told: tuple[str, ...] = ()
+    mistake: str = ""
+
+    def __bool__(self) -> bool:
+        return self.status == "correct"
+
+    def __repr__(self) -> str:
+        head = f"{SIGNS[self.status]} {self.exercise}: {self.status}"
+        return "\n".join([head, *(textwrap.indent(textwrap.fill(p, 88), "  ") for p in self.told)])
+
+    def _repr_html_(self) -> str:
+        head = f"<strong>{SIGNS[self.status]} {html.escape(self.exercise)}: {self.status}</strong>"
+        return head + "".join(f"<p>{html.escape(p)}</p>" for p in self.told)
+
+
+def check(name: str, answer: Any, *, strict: bool = False) -> Result:
+    """Check an answer to an exercise and say what is wrong with it.
+
+    Parameters
+    ----------
+    name : of an exercise
+    answer : the function that was written, or the value that was found
+    strict : whether to raise unless the answer is right, as graders expect
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        There is no exercise of that name; the message offers the nearest.
+    AssertionError
+        With `strict`: the answer is not right. The message is the result.
+    """
+    task = find(name)
+    result = _judged(task, answer) if isinstance(task, Investigation) else _called(task, answer)
+    record.note(name, result.status)
+    if strict and not result:
+        raise AssertionError(str(result))
+    return result
+
+
+def _judged(task: Investigation, answer: Any) -> Result:
+    if answer is ... or answer is None:
+        return Result(task.name, "not attempted")
+    try:
+        told = task.judge(answer)
+    except (TypeError, ValueError) as error:
+        told = f"This is no answer of the kind that is asked for: {error}."
+    if not told:
+        return Result(task.name, "correct")
+    known = [w for w, value in task.wrongs.items() if close(answer, value)]
+    return Result(task.name, "not yet", (told,), known[0] if known else "")
+
+
+def _called(task: Exercise, answer: Any) -> Result:
+    def not_yet(*told: str, mistake: str = "") -> Result:
+        return Result(task.name, "not yet", tuple(filter(None, told)), mistake)
+
+    if answer is ...:
+        return Result(task.name, "not attempted")
+    if not callable(answer):
+        kind = type(answer).__name__
+        return not_yet(
+            f"Give the function itself, check({task.name!r}, {task.solution.__name__}), "
+            f"without calling it; this is a value of type {kind}."
+        )
+    calls = task.arguments()
+    try:
+        outcomes, printed = run(answer, [*calls, calls[0]], task.seconds)
+    except TimeoutError as error:
+        return not_yet(
+            f"Your function had not come back after {task.seconds:g} seconds. "
+            "Does every loop in it end?",
+            str(error),
+        )
+    if any(o.value is ... or isinstance(o.error, NotImplementedError) for o in outcomes):
+        return Result(task.name, "not attempted")
+    again = outcomes.pop()
+    right = [task.solution(*arguments) for arguments in task.arguments()]
+    note = f"It printed: {printed.strip()[:200]}" if printed.strip() else ""
+    both = zip([*outcomes, again], [*right, right[0]], strict=True)
+    if all(o.error is None and close(o.value, r) for o, r in both):
+        return _good_but(task, outcomes, not_yet)
+    if close(outcomes[0].value, right[0]) and not close(again.value, right[0]):
+        return not_yet(
+            "Called twice with the same arguments, your function gives two results: it keeps "
+            "something between calls, or draws random numbers."
+        )
+    mistake = recognized(task, outcomes)
+    if mistake:
+        told = " ".join((task.wrongs[mistake].__doc__ or "").split())
+        return not_yet(told, mistake=mistake)
+    return not_yet(*_unknown(task, calls, outcomes, right), note)
+
+
+def _good_but(task: Exercise, outcomes: list[Outcome], not_yet: Callable[..., Result]) -> Result:
+    """Right numbers; but what was given to the function must be as it was."""
+    changed = sorted({i for o in outcomes for i in o.changed})
+    if changed:
+        names = list(_parameters(task))
+        told = " and ".join(names[i] for i in changed)
+        return not_yet(
+            f"The numbers are right, but your function changes {told} in place, and whoever called "
+            "it loses the old values. Compute a new array, as in h = h + d in place of h += d."
+        )
+    if any(o.aliased for o in outcomes):
+        told = (
+            "One remark: what you return shares its memory with an argument. "
+            "If either is changed later, so is the other; .copy() parts them."
+        )
+        return Result(task.name, "correct", (told,))
+    return Result(task.name, "correct")
+
+
+def _parameters(task: Exercise) -> tuple[str, ...]:
+    code = task.solution.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def recognized(task: Exercise, outcomes: list[Outcome]) -> str:
+    """Return the name of the wrong answer that gives these outcomes in every call, or ""."""
+    for name, function in task.wrongs.items():
+        theirs, _ = run(function, task.arguments(), task.seconds)
+        if all(map(_alike, outcomes, theirs)):
+            return name
+    return ""
+
+
+def _alike(mine: Outcome, theirs: Outcome) -> bool:
+    if mine.error is not None or theirs.error is not None:
+        return type(mine.error) is type(theirs.error)
+    return mine.changed == theirs.changed and close(mine.value, theirs.value)
+
+
+def _unknown(
+    task: Exercise, calls: list[tuple[Any, ...]], outcomes: list[Outcome], right: list[Any]
+) -> list[str]:
+    """Say what can be said of a mistake that nobody has made before."""
+    wrong = [
+        o.error is not None or not close(o.value, r) for o, r in zip(outcomes, right, strict=True)
+    ]
+    k = wrong.index(True)
+    bad = outcomes[k]
+    given = [
+        f"{name} = {_argument(a)}" for name, a in zip(_parameters(task), calls[k], strict=True)
+    ]
+    with_these = "It was called with " + ", ".join(given) + "."
+    if bad.error is not None:
+        if isinstance(bad.error, RecursionError):
+            return [f"Your function calls itself without end ({bad.line})."]
+        words = str(bad.error) or "without a message"
+        at = f" at {bad.line}" if bad.line else ""
+        return [f"Your function raised {type(bad.error).__name__}{at}: {words}", with_these]
+    if bad.value is None:
+        return ["Your function returns None: is there a return at its end?"]
+    whole = all(o.error is None for o in outcomes)
+    related = relation([o.value for o in outcomes], right) if whole else ""
+    said = difference(bad.value, right[k])
+    return [related, f"{said[0].upper()}{said[1:]}.", with_these]
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.size > 6:
+        return f"an array of shape {value.shape}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {_argument(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)) and value and not np.isscalar(value[0]):
+        return f"{len(value)} of {_argument(value[0])}"
+    return shown(value) if not isinstance(value, str) else repr(value)

@@ -1,0 +1,251 @@
+"""The checker itself, on one exercise: whatever a learner writes, it says something of use."""
+
+import os
+import random
+import time
+
+import numpy as np
+import pytest
+
+from rnncourse import exercises
+from rnncourse.exercises import record, running
+from rnncourse.exercises.comparing import difference
+from rnncourse.exercises.definition import exercise, find
+from rnncourse.exercises.running import run
+
+NAME = "hidden-step"
+
+
+@pytest.fixture(autouse=True)
+def file(monkeypatch, tmp_path):
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv("RNNCOURSE_PROGRESS", str(path))
+    return path
+
+
+def right(x_t, h_prev, W_xh, W_hh, b_h):
+    return np.tanh(W_hh @ h_prev + W_xh @ x_t + b_h)
+
+
+def raising(x_t, h_prev, W_xh, W_hh, b_h):
+    y = W_hh @ h_prev
+    return y @ W_xh @ x_t @ 3
+
+
+def endless_recursion(x_t, h_prev, W_xh, W_hh, b_h):
+    return endless_recursion(x_t, h_prev, W_xh, W_hh, b_h)
+
+
+def in_place(x_t, h_prev, W_xh, W_hh, b_h):
+    h_prev[:] = np.tanh(W_hh @ h_prev + W_xh @ x_t + b_h)
+    return h_prev.copy()
+
+
+def a_column(x_t, h_prev, W_xh, W_hh, b_h):
+    return right(x_t, h_prev, W_xh, W_hh, b_h)[:, None]
+
+
+def without_return(x_t, h_prev, W_xh, W_hh, b_h):
+    np.tanh(W_hh @ h_prev + W_xh @ x_t + b_h)
+
+
+def talkative(x_t, h_prev, W_xh, W_hh, b_h):
+    print("h" * 1_000_000)
+    return x_t
+
+
+def leaving(x_t, h_prev, W_xh, W_hh, b_h):
+    raise SystemExit
+
+
+class Counting:
+    calls = 0
+
+    def __call__(self, *given):
+        self.calls += 1
+        return right(*given) * (1 if self.calls <= len(find(NAME).arguments()) else 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (raising, "raised TypeError at line 3: return y @ W_xh @ x_t @ 3: unsupported"),
+        (endless_recursion, "calls itself without end"),
+        (in_place, "changes h_prev in place"),
+        (a_column, "not the shape"),
+        (without_return, "returns None: is there a return"),
+        (talkative, "It printed: hhhhh"),
+        (leaving, "raised SystemExit"),
+        (Counting(), "gives two results"),
+        (lambda *a: -right(*a), "opposite sign"),
+        (lambda *a: 3 * right(*a), "3 times the right one"),
+        (lambda *a: np.full_like(a[1], np.nan), "NaN or infinity"),
+        (lambda *a: (x for x in a), "is a generator"),
+        (lambda *a: "h", "is a str"),
+        (lambda *a: {"h": right(*a)}, "is a dict"),
+        (lambda x_t: x_t, "TypeError"),
+        (lambda *a: right(*a)[:-1], "shape (0,), expected an array of shape (1,)"),
+        (0.5, "Give the function itself"),
+        ("hidden_step", "Give the function itself"),
+    ],
+)
+def test_what_went_wrong_is_said(answer, words):
+    result = exercises.check(NAME, answer)
+    assert result.status == "not yet"
+    assert not result
+    assert words in " ".join(result.told)
+    assert len(repr(result)) < 1500
+
+
+def test_right_is_right_in_every_way_of_writing():
+    for answer in (right, lambda *a: list(right(*a)), lambda *a: right(*a).astype(np.float64)):
+        result = exercises.check(NAME, answer)
+        assert result, result
+        assert repr(result) == "✓ hidden-step: correct"
+    shared = exercises.check(NAME, lambda x, h, W, U, b: np.add(0, right(x, h, W, U, b), out=h) * 1)
+    assert "in place" in shared.told[0]
+
+
+def test_html_is_escaped_and_says_the_same():
+    result = exercises.check(NAME, lambda *a: 1 / 0 if "<b>" else 0)
+    assert "<b>" not in result._repr_html_()
+    assert "&lt;b&gt;" in result._repr_html_()
+    assert "not yet" in result._repr_html_()
+
+
+def test_with_strict_it_raises_what_it_says():
+    assert exercises.check(NAME, right, strict=True)
+    with pytest.raises(AssertionError, match="lacks W_hh"):
+        exercises.check(NAME, lambda x, h, W, U, b: np.tanh(W @ x + b), strict=True)
+
+
+def test_an_unknown_exercise_offers_the_nearest():
+    with pytest.raises(ValueError, match="no exercise 'hiden-step'; did you mean 'hidden-step'"):
+        exercises.check("hiden-step", right)
+    with pytest.raises(ValueError, match="step is 0"):
+        exercises.hint(NAME, 0)
+
+
+def test_a_name_is_given_once():
+    again = exercise(NAME, page="1-structure/memory", cases=lambda rng: [], hints=())
+    with pytest.raises(ValueError, match="there is an exercise 'hidden-step' already"):
+        again(right)
+
+
+def test_numbers_are_told_as_people_write_them():
+    assert difference(3.0, 2.0) == "the result is 3, expected 2"
+    assert difference({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 3.0}) == (
+        "the result['b'] is 2, expected 3 (right: a)"
+    )
+    assert difference([1, 2], (1.0, 2.5)) == "the result[1] is 2, expected 2.5"
+    assert difference(np.arange(8), np.arange(8) + np.eye(8)[3]) == (
+        "the result[3] is 3, expected 4 (1 of 8 entries differ)"
+    )
+
+
+def test_a_last_digit_is_no_change():
+    def there_and_back(W):
+        W += 1e-3
+        W -= 2e-3
+        W += 1e-3
+        return W.sum()
+
+    (outcome,), _ = run(there_and_back, [(np.array([0.1, 0.7, 1 / 3]),)], 60)
+    assert outcome.changed == ()
+
+
+# ---------------------------------------------------------------- what a function may not do
+
+
+def forever():
+    while True:
+        pass
+
+
+def stubborn():
+    for _ in range(40):
+        try:
+            time.sleep(0.05)
+        except BaseException:
+            continue
+
+
+def test_a_function_without_end_is_stopped(monkeypatch):
+    monkeypatch.setattr(running, "GRACE", 60.0)
+    with pytest.raises(TimeoutError, match=r"^$"):
+        run(forever, [()], 0.05)
+    monkeypatch.setattr(running, "GRACE", 0.05)
+    with pytest.raises(TimeoutError, match="restart the kernel"):
+        run(stubborn, [()], 0.05)
+    task = find(NAME)
+    monkeypatch.setattr(running, "GRACE", 60.0)
+    monkeypatch.setattr(task, "seconds", 0.05)
+    result = exercises.check(NAME, lambda *a: forever())
+    assert "had not come back after 0.05 seconds" in result.told[0]
+
+
+def test_nothing_is_left_behind(capsys):
+    def greedy(a):
+        np.random.seed(1)  # noqa: NPY002
+        random.seed(1)
+        np.seterr(all="raise")
+        print("much")
+        a += 1
+        return a
+
+    np.random.seed(5)  # noqa: NPY002
+    random.seed(5)
+    given = np.zeros(2)
+    (outcome,), printed = run(greedy, [(given,)], 60)
+    drawn = np.random.random(), random.random()  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    random.seed(5)
+    assert drawn == (np.random.random(), random.random())  # noqa: NPY002
+    assert np.geterr()["over"] != "raise"
+    assert printed == "much\n"
+    assert capsys.readouterr().out == ""
+    np.testing.assert_array_equal(given, 0)
+    np.testing.assert_array_equal(outcome.value, 1)
+    assert outcome.changed == (0,)
+    assert outcome.aliased
+
+
+# ---------------------------------------------------------------- progress
+
+
+def test_what_is_done_is_kept_and_stays_done(file):
+    exercises.check(NAME, lambda *a: ...)
+    assert not file.exists()
+    exercises.check(NAME, lambda *a: 1)
+    assert record.done() == {NAME: "not yet"}
+    assert f"✗ {NAME}" in repr(exercises.progress())
+    exercises.check(NAME, right)
+    exercises.check(NAME, lambda *a: 1)
+    assert record.done() == {NAME: "correct"}
+    assert f"✓ {NAME}" in repr(exercises.progress())
+    assert repr(exercises.progress()).startswith("1 of ")
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"hidden-step": "perfect"}', "\x00"])
+def test_a_damaged_file_is_kept_aside_and_said_so(file, damage):
+    file.write_text(damage)
+    with pytest.warns(UserWarning, match="was damaged: it is kept as"):
+        result = exercises.check(NAME, right)
+    assert result
+    assert file.with_name("progress.json.damaged").read_text() == damage
+    assert record.done() == {NAME: "correct"}
+
+
+def test_without_a_place_it_works_all_the_same(file, monkeypatch, tmp_path):
+    monkeypatch.setenv("RNNCOURSE_PROGRESS", str(tmp_path / "no" / "folder" / "file.json"))
+    with pytest.warns(UserWarning, match="cannot be kept"):
+        assert exercises.check(NAME, right)
+    monkeypatch.setenv("RNNCOURSE_PROGRESS", "")
+    assert exercises.check(NAME, right)
+    assert record.done() == {}
+    monkeypatch.delenv("RNNCOURSE_PROGRESS")
+    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    monkeypatch.setenv("USERPROFILE", os.fspath(tmp_path))
+    assert exercises.check(NAME, right)
+    assert (tmp_path / ".rnncourse-exercises.json").is_file()
+    assert record.done() == {NAME: "correct"}
