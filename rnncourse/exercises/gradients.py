@@ -95,6 +95,20 @@ def loop_that_stops_at_once(factor, limit):
     return 0
 
 
+@steps_until.wrong
+def upside_down(factor, limit):
+    """The ratio of the logarithms stands upside down. From factor**n = limit follows n log(factor)
+    = log(limit), so n is log(limit) / log(factor)."""
+    return math.ceil(math.log(factor) / math.log(limit))
+
+
+@steps_until.wrong
+def last_step_not_counted(factor, limit):
+    """Too small: the step that brings the length below the limit counts too, and a length of
+    exactly the limit is not below it. Try factor 0.5 and limit 0.25 by hand: 0.5, 0.25, 0.125."""
+    return not_below_yet(factor, limit) - 1
+
+
 # ---------------------------------------------------------------- sigmoid-unit
 
 
@@ -191,6 +205,35 @@ def factors_not_multiplied(w, h):
     """These are the factors of the single steps, and they are right. What is left over all T steps
     is one number, their product."""
     return w * h * (1 - h)
+
+
+@sigmoid_unit.wrong
+def tanh_of_the_sigmoid(w, h):
+    """1 − tanh² is the slope of a tanh unit, and a tanh of h_t occurs nowhere here. The slope of
+    the sigmoid, written with its value, is h_t (1 − h_t)."""
+    return np.prod(w * (1 - np.tanh(h) ** 2))
+
+
+@sigmoid_unit.wrong
+def slopes_of_the_states_before(w, h):
+    """The slopes are one step late: the factor of step t has the slope at h_t, the state that the
+    step makes. h_0 does not enter, and the first number in h is h_1."""
+    before = np.array([0.0, *h[:-1]])
+    return np.prod(w * before * (1 - before))
+
+
+@sigmoid_unit.wrong
+def pre_activation_of_the_new_state(w, h):
+    """You computed the slope from w h_t as if it were a_t; a_t is w h_{t−1} + u x_t. There is no
+    need for a_t: σ(a_t) is h_t, so the slope is h_t (1 − h_t)."""
+    return np.prod(w * sigmoid(w * h) * (1 - sigmoid(w * h)))
+
+
+@sigmoid_unit.wrong
+def first_slope_missing(w, h):
+    """All weights are there, but the slope of step 1 is not. h[0] is h_1, and its slope belongs to
+    the product: does your loop reach the index 0?"""
+    return w * np.prod(w * h[1:] * (1 - h[1:]))
 
 
 # ---------------------------------------------------------------- product-of-jacobians
@@ -324,6 +367,43 @@ def entry_by_entry(h, W_hh, k):
     for t in range(len(h) - 1, k, -1):
         product = product * (np.diag(1 - h[t] ** 2) @ W_hh)
     return product
+
+
+@product_of_jacobians.wrong
+def oldest_first_by_columns(h, W_hh, k):
+    """Two things at once. (1 - h[t] ** 2) * W_hh multiplies columns; slope i belongs on row i,
+    (1 - h[t] ** 2)[:, None] * W_hh. And the oldest factor stands on the left; J_T comes first."""
+    return _chained(range(k + 1, len(h)), lambda t: W_hh * (1 - h[t] ** 2), len(W_hh))
+
+
+@product_of_jacobians.wrong
+def slopes_collected(h, W_hh, k):
+    """You brought all slopes to the front and all W_hh behind them. Matrices may not change
+    places: between two W_hh stand the slopes of that step."""
+    power = np.linalg.matrix_power(W_hh, len(h) - 1 - k)
+    return np.diag(np.prod(1 - h[k + 1 :] ** 2, axis=0)) @ power
+
+
+@product_of_jacobians.wrong
+def newest_alone(h, W_hh, k):
+    """This is J_T, one step back, or nearly so. From h_T to h_k there are T − k steps, and each
+    multiplies by its own Jacobian."""
+    return np.diag(1 - h[-1] ** 2) @ W_hh
+
+
+@product_of_jacobians.wrong
+def all_the_way(h, W_hh, k):
+    """This goes all the way back to h_0. The product ends with J_{k+1}, which leads to h_k."""
+    steps = range(len(h) - 1, 0, -1)
+    return _chained(steps, lambda t: np.diag(1 - h[t] ** 2) @ W_hh, len(W_hh))
+
+
+@product_of_jacobians.wrong
+def sum_of_jacobians(h, W_hh, k):
+    """The Jacobians are added. One path leads through them all, one after the other, and along a
+    path the chain rule multiplies."""
+    each = [np.diag(1 - h[t] ** 2) @ W_hh for t in range(k + 1, len(h))]
+    return np.sum(each, axis=0) if each else np.eye(len(W_hh))
 
 
 # ---------------------------------------------------------------- lengths-going-back
@@ -466,6 +546,24 @@ def before_the_tanh(delta_h, h, W_hh):
     return lengths
 
 
+@lengths_going_back.wrong
+def oldest_left_at_zero(delta_h, h, W_hh):
+    """‖δ^h_0‖ is missing, all others are right. A length is noted before each step back; after the
+    last one there is one more."""
+    return lengths_going_back.solution(delta_h, h, W_hh) * (np.arange(len(h)) > 0)
+
+
+@lengths_going_back.wrong
+def one_step_off(delta_h, h, W_hh):
+    """These are one step off: the newest entry already holds what is left at h_{T−1}. Note ‖δ^h_T‖
+    itself at the end, and stop at h_0, behind step 1."""
+    lengths = np.zeros(len(h))
+    for t in range(len(h) - 1, -1, -1):
+        delta_h = W_hh.T @ ((1 - h[t] ** 2) * delta_h)
+        lengths[t] = np.linalg.norm(delta_h)
+    return lengths
+
+
 # ---------------------------------------------------------------- bound-from-weights
 
 
@@ -583,6 +681,54 @@ def sum_of_factors_of_steps(h, W_hh):
     return np.sum(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
 
 
+@bound_from_weights.wrong
+def slope_without_the_square(h, W_hh):
+    """The slope of the tanh is 1 − h², with the square. 1 − |h| is smaller, so it would promise too
+    much."""
+    return np.prod(np.max(1 - np.abs(h[1:]), axis=1) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def states_one_step_early(h, W_hh):
+    """The slopes are those of h_0 … h_{T−1}. The T steps make h_1 … h_T, and the slopes are taken
+    there: h[1:]."""
+    return np.prod(np.max(1 - h[:-1] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def largest_entry_with_the_start(h, W_hh):
+    """The slope at the largest entry of a state is not the largest slope: that belongs to the entry
+    nearest to 0. Besides, h_0 is among your factors, and no step has made it."""
+    return np.prod((1 - np.max(h, axis=1) ** 2) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def norms_of_the_slopes(h, W_hh):
+    """You took the length of the vector of slopes. The norm of the matrix diag(1 − h_t²) is its
+    largest entry: each entry of a vector is multiplied by one slope only."""
+    return np.prod(np.linalg.norm(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def largest_weight(h, W_hh):
+    """You took the largest entry of W_hh. Several weights together can stretch a vector by more:
+    σ_max is np.linalg.norm(W_hh, 2)."""
+    return np.prod(np.max(1 - h[1:] ** 2, axis=1) * np.abs(W_hh).max())
+
+
+@bound_from_weights.wrong
+def smallest_singular_value(h, W_hh):
+    """You took the smallest singular value, by which W_hh stretches at least. A bound from above
+    needs the largest, which np.linalg.svd returns first."""
+    return np.prod(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, -2))
+
+
+@bound_from_weights.wrong
+def squared_singular_value(h, W_hh):
+    """The root is missing: the eigenvalues of W_hhᵀ W_hh are the squares of the singular values."""
+    return np.prod(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2) ** 2)
+
+
 # ---------------------------------------------------------------- scale-to-radius
 
 
@@ -690,6 +836,48 @@ def sum_of_moduli(W, rho):
     """You divided by the sum of the moduli of the eigenvalues. The spectral radius is the largest
     of them alone."""
     return W * rho / np.abs(np.linalg.eigvals(W)).sum()
+
+
+@scale_to_radius.wrong
+def sum_of_eigenvalues(W, rho):
+    """You divided by the modulus of the sum of the eigenvalues, which is the trace. Take the
+    modulus of each, and then the largest."""
+    return W * rho / np.abs(np.linalg.eigvals(W).sum())
+
+
+@scale_to_radius.wrong
+def root_of_the_radius(W, rho):
+    """A root too many: the spectral radius is the largest modulus itself. A root stands in the
+    singular values, which come from the eigenvalues of WᵀW."""
+    return W * rho / np.sqrt(np.abs(np.linalg.eigvals(W)).max())
+
+
+@scale_to_radius.wrong
+def determinant(W, rho):
+    """You divided by the determinant, the product of all eigenvalues. The spectral radius is the
+    largest modulus of one."""
+    return W * rho / np.abs(np.linalg.det(W))
+
+
+@scale_to_radius.wrong
+def squared_modulus(W, rho):
+    """You divided by the square of the modulus, 3² + 4² = 25. The modulus of 3 + 4i is its root,
+    5."""
+    return W * rho / np.max(np.abs(np.linalg.eigvals(W)) ** 2)
+
+
+@scale_to_radius.wrong
+def smallest_modulus(W, rho):
+    """You divided by the smallest modulus. In the long run the largest eigenvalue wins, so the
+    radius is the maximum."""
+    return W * rho / np.abs(np.linalg.eigvals(W)).min()
+
+
+@scale_to_radius.wrong
+def mean_modulus(W, rho):
+    """You divided by the mean of the moduli. In the long run the largest eigenvalue wins, so the
+    radius is the maximum."""
+    return W * rho / np.abs(np.linalg.eigvals(W)).mean()
 
 
 # ---------------------------------------------------------------- clip-together
@@ -815,6 +1003,58 @@ def mean_square(grads, max_norm):
     more weights has a longer gradient."""
     entries = sum(g.size for g in grads.values())
     return _times(grads, min(1, max_norm / (_norm(grads) / np.sqrt(entries))))
+
+
+@clip_together.wrong
+def each_array_to_length_one(grads, max_norm):
+    """Two things at once. Each array is shortened by a norm of its own, so the step turns; and it
+    is brought to the length 1, not to max_norm. Compute one norm over all arrays first."""
+    return {
+        n: g / np.linalg.norm(g) if np.linalg.norm(g) > max_norm else g for n, g in grads.items()
+    }
+
+
+@clip_together.wrong
+def only_from_above(grads, max_norm):
+    """Each entry is cut by itself, and only from above: large entries below 0 stay as they are.
+    Multiply all entries by one factor that comes from their common norm."""
+    return {name: np.minimum(g, max_norm) for name, g in grads.items()}
+
+
+@clip_together.wrong
+def squares_of_sums(grads, max_norm):
+    """The entries are added before they are squared, so positive and negative ones cancel. Square
+    each entry first: np.sum(g ** 2)."""
+    norm = np.sqrt(sum(np.sum(g) ** 2 for g in grads.values()))
+    return _times(grads, min(1, max_norm / norm))
+
+
+@clip_together.wrong
+def sizes_added(grads, max_norm):
+    """The absolute values of all entries are added. The length of a vector is the root of the sum
+    of squares: 3 and 4 make 5, not 7."""
+    return _times(grads, min(1, max_norm / sum(np.abs(g).sum() for g in grads.values())))
+
+
+@clip_together.wrong
+def divided_by_the_limit(grads, max_norm):
+    """Long gradients are divided by max_norm. To have the length max_norm, they are divided by
+    their norm first, and then multiplied by max_norm."""
+    return _times(grads, 1 / max_norm if _norm(grads) > max_norm else 1)
+
+
+@clip_together.wrong
+def all_to_length_one(grads, max_norm):
+    """Every gradient is brought to the length 1. A gradient that is shorter than max_norm stays as
+    it is; a longer one gets the length max_norm."""
+    return _times(grads, 1 / _norm(grads))
+
+
+@clip_together.wrong
+def not_clipped(grads, max_norm):
+    """Long gradients come back as long as they were. If the norm is above max_norm, every array is
+    multiplied by max_norm / norm."""
+    return _times(grads, 1.0)
 
 
 # ---------------------------------------------------------------- orthogonal-start
@@ -946,6 +1186,66 @@ def whole_matrix_scaled(A):
     """The matrix is divided by one number. That changes its size, but its columns meet at the same
     angles as before; work on one column after the other."""
     return A / np.linalg.norm(A)
+
+
+@orthogonal_start.wrong
+def signs_of_all_of_R(A):
+    """np.sign(R) is a whole matrix, with zeros below the diagonal. Each column of Q needs one sign,
+    that of R on the diagonal: np.sign(np.diag(R))."""
+    Q, R = np.linalg.qr(A)
+    return Q * np.sign(R)
+
+
+@orthogonal_start.wrong
+def all_signs_turned(A):
+    """Every column of what np.linalg.qr returns has changed its sign. Which of them must, depends
+    on A: those for which R has a negative number on its diagonal."""
+    return -np.linalg.qr(A)[0]
+
+
+@orthogonal_start.wrong
+def scaled_at_the_end(A):
+    """You scale the columns at the end, but (q · a) q is the part along q only if q has length 1.
+    Scale each column before the next one uses it, or divide by q · q."""
+    Q = A.copy()
+    for j in range(len(A)):
+        Q[:, j] = A[:, j] - Q[:, :j] @ (Q[:, :j].T @ A[:, j])
+    return Q / np.linalg.norm(Q, axis=0)
+
+
+@orthogonal_start.wrong
+def rows_scaled(A):
+    """The rows have length 1, but they are not at right angles to each other. Go column by column,
+    and take away the parts along the columns before."""
+    return A / np.linalg.norm(A, axis=1, keepdims=True)
+
+
+@orthogonal_start.wrong
+def parts_added(A):
+    """The sign is turned round: the parts along the earlier columns are added, not taken away."""
+    Q = np.zeros_like(A)
+    for j in range(len(A)):
+        left = A[:, j] + Q[:, :j] @ (Q[:, :j].T @ A[:, j])
+        Q[:, j] = left / np.linalg.norm(left)
+    return Q
+
+
+@orthogonal_start.wrong
+def whole_columns_taken(A):
+    """You take away the whole earlier columns. Only the part along q goes: q times the number
+    q · a."""
+    Q = np.zeros_like(A)
+    for j in range(len(A)):
+        left = A[:, j] - Q[:, :j].sum(axis=1)
+        Q[:, j] = left / np.linalg.norm(left)
+    return Q
+
+
+@orthogonal_start.wrong
+def unit_matrix(A):
+    """The identity is orthogonal, but it is no random start: A does not enter. Make the columns of
+    Q from those of A."""
+    return np.eye(len(A))
 
 
 # ---------------------------------------------------------------- leaky-jacobian
@@ -1093,6 +1393,66 @@ def tanh_for_slope(x_t, h_prev, W_xh, W_hh, b_h, alpha):
     """tanh(a_t) stands where its slope should be. To differentiate tanh gives 1 − tanh²(a_t)."""
     tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
     return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(tanh_a) @ W_hh
+
+
+@leaky_jacobian.wrong
+def leak_inside(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """W_hh multiplies the direct path too. (1 − α) h_{t−1} does not pass through the weights; its
+    derivative is (1 − α) I, without W_hh."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return np.diag((1 - alpha) + alpha * (1 - tanh_a**2)) @ W_hh
+
+
+@leaky_jacobian.wrong
+def state_not_differentiated(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """(1 − α) h_{t−1} still stands there as it is. Its derivative with respect to h_{t−1} is a
+    matrix, (1 − α) I."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * h_prev + alpha * np.diag(1 - tanh_a**2) @ W_hh
+
+
+@leaky_jacobian.wrong
+def bias_forgotten(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """The formula is right, but a_t lacks the bias b_h. It vanishes when you differentiate, yet it
+    shifts the place at which the slope is taken."""
+    return leaky_jacobian.solution(x_t, h_prev, W_xh, W_hh, 0 * b_h, alpha)
+
+
+@leaky_jacobian.wrong
+def input_forgotten(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """The formula is right, but a_t lacks the input, W_xh x_t. It vanishes when you differentiate,
+    yet it shifts the place at which the slope is taken."""
+    return leaky_jacobian.solution(0 * x_t, h_prev, W_xh, W_hh, b_h, alpha)
+
+
+@leaky_jacobian.wrong
+def slope_at_h_to_every_entry(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """Two things at once. The slope is 1 − tanh²(a_t); h_t is a mixture here, so 1 − h_t² is not
+    it. And 1 − α belongs on the diagonal alone: (1 - alpha) * np.eye(H)."""
+    h_t = (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) + alpha * np.diag(1 - h_t**2) @ W_hh
+
+
+@leaky_jacobian.wrong
+def columns_and_every_entry(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """Two things at once. A vector times W_hh multiplies columns: put slope i on row i, with
+    np.diag(slope) @ W_hh. And 1 − α belongs on the diagonal alone: (1 - alpha) * np.eye(H)."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) + alpha * W_hh * (1 - tanh_a**2)
+
+
+@leaky_jacobian.wrong
+def the_state_itself(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """This is h_t. What is asked is how it moves when h_{t−1} moves: a matrix of derivatives."""
+    return (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+
+
+@leaky_jacobian.wrong
+def alpha_on_both(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """The whole derivative is multiplied by α: the direct path has the factor 1 − α, and α belongs
+    to the tanh alone."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return alpha * (np.eye(len(h_prev)) + np.diag(1 - tanh_a**2) @ W_hh)
 
 
 # ---------------------------------------------------------------- input-scale
