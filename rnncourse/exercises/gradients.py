@@ -109,6 +109,20 @@ def last_step_not_counted(factor, limit):
     return not_below_yet(factor, limit) - 1
 
 
+@steps_until.wrong
+def rounded_to_the_nearest(factor, limit):
+    """You rounded to the nearest whole number, so it is sometimes a step short. The first whole
+    step beyond the place where the curve meets the limit is the one."""
+    return round(math.log(limit) / math.log(factor))
+
+
+@steps_until.wrong
+def logarithm_of_the_ratio(factor, limit):
+    """This is a logarithm of a ratio; the ratio of two logarithms is needed. From factor**n = limit
+    follows n log(factor) = log(limit)."""
+    return math.ceil(math.log2(factor / limit))
+
+
 # ---------------------------------------------------------------- sigmoid-unit
 
 
@@ -234,6 +248,48 @@ def first_slope_missing(w, h):
     """All weights are there, but the slope of step 1 is not. h[0] is h_1, and its slope belongs to
     the product: does your loop reach the index 0?"""
     return w * np.prod(w * h[1:] * (1 - h[1:]))
+
+
+@sigmoid_unit.wrong
+def slope_twice(w, h):
+    """The slope h_t (1 − h_t) is squared in each factor. The chain rule takes it once a step, like
+    the weight."""
+    return np.prod(w * (h * (1 - h)) ** 2)
+
+
+@sigmoid_unit.wrong
+def one_weight_missing(w, h):
+    """All slopes are there, but w is missing once. From h_T to h_0 there are T steps back, and each
+    passes through w."""
+    return np.prod(h * (1 - h)) * w ** (len(h) - 1)
+
+
+@sigmoid_unit.wrong
+def last_factor_alone(w, h):
+    """This is the factor of step T alone, ∂h_T/∂h_{T−1}. To reach h_0 the factors of all T steps
+    are multiplied."""
+    return w * h[-1] * (1 - h[-1])
+
+
+@sigmoid_unit.wrong
+def first_factor_alone(w, h):
+    """This is the factor of step 1 alone, ∂h_1/∂h_0. From h_T the factors of all T steps are
+    multiplied: does a return stand inside your loop?"""
+    return w * h[0] * (1 - h[0])
+
+
+@sigmoid_unit.wrong
+def running_products(w, h):
+    """These are the products up to each step, ∂h_t/∂h_0 for every t. What is asked is the last of
+    them, a single number."""
+    return np.cumprod(w * h * (1 - h))
+
+
+@sigmoid_unit.wrong
+def without_its_sign(w, h):
+    """The size is right, but the sign has gone. A weight below 0 turns the gradient round at each
+    step."""
+    return np.abs(np.prod(w * h * (1 - h)))
 
 
 # ---------------------------------------------------------------- product-of-jacobians
@@ -406,6 +462,30 @@ def sum_of_jacobians(h, W_hh, k):
     return np.sum(each, axis=0) if each else np.eye(len(W_hh))
 
 
+@product_of_jacobians.wrong
+def factor_where_none_is_due(h, W_hh, k):
+    """Right, but for k = T. From h_T to itself there is no step and no factor: the product begins
+    with the identity, not with J_T."""
+    if k == len(h) - 1:
+        return np.diag(1 - h[-1] ** 2) @ W_hh
+    return product_of_jacobians.solution(h, W_hh, k)
+
+
+@product_of_jacobians.wrong
+def difference_squared(h, W_hh, k):
+    """The slope is 1 − h_t², the square of h_t alone. You squared the difference, (1 − h_t)²."""
+    steps = range(len(h) - 1, k, -1)
+    return _chained(steps, lambda t: np.diag((1 - h[t]) ** 2) @ W_hh, len(W_hh))
+
+
+@product_of_jacobians.wrong
+def weights_transposed(h, W_hh, k):
+    """W_hh is transposed in each factor. Going back with columns one writes W_hhᵀ diag(1 − h_t²);
+    the Jacobian itself is diag(1 − h_t²) W_hh."""
+    steps = range(len(h) - 1, k, -1)
+    return _chained(steps, lambda t: np.diag(1 - h[t] ** 2) @ W_hh.T, len(W_hh))
+
+
 # ---------------------------------------------------------------- lengths-going-back
 
 
@@ -562,6 +642,74 @@ def one_step_off(delta_h, h, W_hh):
         delta_h = W_hh.T @ ((1 - h[t] ** 2) * delta_h)
         lengths[t] = np.linalg.norm(delta_h)
     return lengths
+
+
+@lengths_going_back.wrong
+def newest_missing(delta_h, h, W_hh):
+    """‖δ^h_T‖ is missing, all others are right. The states are h_0 … h_T, so there are T + 1
+    lengths, and the last is that of what you were given."""
+    return lengths_going_back.solution(delta_h, h, W_hh)[:-1]
+
+
+@lengths_going_back.wrong
+def oldest_missing(delta_h, h, W_hh):
+    """‖δ^h_0‖ is missing, all others are right. The states are h_0 … h_T, so there are T + 1
+    lengths."""
+    return lengths_going_back.solution(delta_h, h, W_hh)[1:]
+
+
+@lengths_going_back.wrong
+def beyond_the_start(delta_h, h, W_hh):
+    """There is one length too many: you went a step back from h_0 too. h has T + 1 rows, but there
+    are only T steps, 1 … T, to go back through."""
+    steps = [np.zeros_like(h[0]), *h]
+    return lengths_going_back.solution(delta_h, steps, W_hh)
+
+
+@lengths_going_back.wrong
+def vectors_themselves(delta_h, h, W_hh):
+    """These are the vectors δ^h_t, and they are right. What is asked is the length of each: one
+    number a step, np.linalg.norm."""
+    rows = [delta_h]
+    for t in range(len(h) - 1, 0, -1):
+        rows.insert(0, W_hh.T @ ((1 - h[t] ** 2) * rows[0]))
+    return np.array(rows)
+
+
+@lengths_going_back.wrong
+def states_for_slopes(delta_h, h, W_hh):
+    """h_t stands where the slope should be. The slope of the tanh at a_t is 1 − tanh²(a_t), that is
+    1 − h_t²."""
+    return _lengths(delta_h, h, lambda t, d: W_hh.T @ (h[t] * d))
+
+
+@lengths_going_back.wrong
+def tanh_of_the_states(delta_h, h, W_hh):
+    """You applied tanh to h_t, but h_t is already tanh(a_t). The slope is 1 − h_t², with the state
+    as it is."""
+    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - np.tanh(h[t]) ** 2) * d))
+
+
+@lengths_going_back.wrong
+def square_of_the_difference(delta_h, h, W_hh):
+    """The slope is 1 − h_t², the square of h_t alone. You squared the difference, (1 − h_t)²."""
+    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[t]) ** 2 * d))
+
+
+@lengths_going_back.wrong
+def without_the_weights(delta_h, h, W_hh):
+    """The slopes are there, but W_hh is not. A step back leads through the tanh and then through
+    the weights, W_hhᵀ."""
+    return _lengths(delta_h, h, lambda t, d: (1 - h[t] ** 2) * d)
+
+
+@lengths_going_back.wrong
+def largest_entries(delta_h, h, W_hh):
+    """The vectors are right, but you took the largest entry of each. ‖ ‖ is the root of the sum of
+    squares of all entries."""
+    return _lengths(
+        delta_h, h, lambda t, d: W_hh.T @ ((1 - h[t] ** 2) * d), lambda d: np.abs(d).max()
+    )
 
 
 # ---------------------------------------------------------------- bound-from-weights
@@ -729,6 +877,67 @@ def squared_singular_value(h, W_hh):
     return np.prod(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2) ** 2)
 
 
+@bound_from_weights.wrong
+def one_factor_alone(h, W_hh):
+    """This is the bound of a single step. Over T steps a gradient can grow T times by such a
+    factor: multiply m_t σ_max over all of them."""
+    return np.max(1 - h[1:] ** 2) * np.linalg.norm(W_hh, 2)
+
+
+@bound_from_weights.wrong
+def last_factor_of_the_bound(h, W_hh):
+    """This is the factor of the last step, m_T σ_max. Multiply the factors of all steps: does every
+    turn of your loop multiply what was there before?"""
+    return np.max(1 - h[-1] ** 2) * np.linalg.norm(W_hh, 2)
+
+
+@bound_from_weights.wrong
+def sigma_too_often(h, W_hh):
+    """There is one σ_max too many. h has T + 1 rows, h_0 among them, but there are T steps."""
+    return bound_from_weights.solution(h, W_hh) * np.linalg.norm(W_hh, 2)
+
+
+@bound_from_weights.wrong
+def slope_of_tanh_of_h(h, W_hh):
+    """You applied tanh to the states, but they are already tanh(a_t). The slope is 1 − h_t², with
+    the state as it is."""
+    return np.prod(np.max(1 - np.tanh(h[1:]) ** 2, axis=1) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def largest_over_time(h, W_hh):
+    """The maximum goes over the steps, for each unit. m_t is the largest slope among the units of
+    one step: axis=1, since h has a row for each step."""
+    return np.prod(np.max(1 - h[1:] ** 2, axis=0) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def bound_for_each_lag(h, W_hh):
+    """These are the products up to each step. What is asked is the product over all T steps, a
+    single number."""
+    return np.cumprod(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def factors_of_the_bound(h, W_hh):
+    """These are the factors of the steps, and they are right. The bound is their product, a single
+    number."""
+    return np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2)
+
+
+@bound_from_weights.wrong
+def slopes_alone(h, W_hh):
+    """The slopes are right, but the weights are missing. Each step also multiplies by W_hh, that is
+    by σ_max at most."""
+    return np.prod(np.max(1 - h[1:] ** 2, axis=1))
+
+
+@bound_from_weights.wrong
+def difference_squared_in_the_slope(h, W_hh):
+    """The slope is 1 − h², the square of h alone. You squared the difference, (1 − h)²."""
+    return np.prod(np.max((1 - h[1:]) ** 2, axis=1) * np.linalg.norm(W_hh, 2))
+
+
 # ---------------------------------------------------------------- scale-to-radius
 
 
@@ -832,13 +1041,6 @@ def divided_by_rho(W, rho):
 
 
 @scale_to_radius.wrong
-def sum_of_moduli(W, rho):
-    """You divided by the sum of the moduli of the eigenvalues. The spectral radius is the largest
-    of them alone."""
-    return W * rho / np.abs(np.linalg.eigvals(W)).sum()
-
-
-@scale_to_radius.wrong
 def sum_of_eigenvalues(W, rho):
     """You divided by the modulus of the sum of the eigenvalues, which is the trace. Take the
     modulus of each, and then the largest."""
@@ -874,10 +1076,53 @@ def smallest_modulus(W, rho):
 
 
 @scale_to_radius.wrong
-def mean_modulus(W, rho):
-    """You divided by the mean of the moduli. In the long run the largest eigenvalue wins, so the
-    radius is the maximum."""
-    return W * rho / np.abs(np.linalg.eigvals(W)).mean()
+def modulus_after_the_maximum(W, rho):
+    """The maximum comes before the absolute value. NumPy then takes the eigenvalue furthest to the
+    right, 0.4 rather than −0.9: first np.abs of all, then .max()."""
+    return W * rho / np.abs(np.linalg.eigvals(W).max())
+
+
+@scale_to_radius.wrong
+def each_eigenvalue_by_itself(W, rho):
+    """Every eigenvalue has the modulus rho now. It was to be W times one number, which scales all
+    eigenvalues alike and keeps the vectors."""
+    values, vectors = np.linalg.eig(W)
+    return (vectors * (values / np.abs(values) * rho) @ np.linalg.inv(vectors)).real
+
+
+@scale_to_radius.wrong
+def radius_itself(W, rho):
+    """This is the spectral radius of W, and it is right. Now scale W with it, so that its radius
+    becomes rho."""
+    return np.abs(np.linalg.eigvals(W)).max()
+
+
+@scale_to_radius.wrong
+def factor_itself(W, rho):
+    """This is the number with which W has to be multiplied, and it is right. Return W times that
+    number."""
+    return rho / np.abs(np.linalg.eigvals(W)).max()
+
+
+@scale_to_radius.wrong
+def multiplied_by_both(W, rho):
+    """W is multiplied by its spectral radius, where it should be divided by it. A large W has to be
+    made smaller."""
+    return W * rho * np.abs(np.linalg.eigvals(W)).max()
+
+
+@scale_to_radius.wrong
+def rho_divides_too(W, rho):
+    """rho stands below the line too. Dividing by the radius of W makes the radius 1; multiply by
+    rho to make it rho."""
+    return W / np.abs(np.linalg.eigvals(W)).max() / rho
+
+
+@scale_to_radius.wrong
+def squared_singular_values(W, rho):
+    """You took the eigenvalues of WᵀW, the squares of the singular values. The spectral radius
+    comes from the eigenvalues of W itself."""
+    return W * rho / np.linalg.norm(W, 2) ** 2
 
 
 # ---------------------------------------------------------------- clip-together
@@ -1057,6 +1302,204 @@ def not_clipped(grads, max_norm):
     return _times(grads, 1.0)
 
 
+@clip_together.wrong
+def one_vector_returned(grads, max_norm):
+    """The numbers are right, but they come in one long vector. Return a dict with the names and
+    shapes of grads: one factor, and {name: factor * g …}."""
+    clipped = clip_together.solution(grads, max_norm)
+    return np.concatenate([g.ravel() for g in clipped.values()])
+
+
+@clip_together.wrong
+def each_compared_by_itself(grads, max_norm):
+    """The factor is right, but only arrays that are themselves longer than max_norm get it. If the
+    common norm is too long, all arrays are multiplied."""
+    factor = min(1, max_norm / _norm(grads))
+    return {n: g * factor if np.linalg.norm(g) > max_norm else g for n, g in grads.items()}
+
+
+@clip_together.wrong
+def last_array_alone(grads, max_norm):
+    """The norm comes from the last array alone. Inside the loop, add to what was there: squares +=
+    np.sum(g ** 2)."""
+    return _times(grads, min(1, max_norm / np.linalg.norm(list(grads.values())[-1])))
+
+
+@clip_together.wrong
+def root_of_norms(grads, max_norm):
+    """The norms of the arrays are added, and the root is taken of that. It is the squares that are
+    added: np.sum(g ** 2), or np.linalg.norm(g) ** 2."""
+    return _times(grads, min(1, max_norm / np.sqrt(sum(np.linalg.norm(g) for g in grads.values()))))
+
+
+@clip_together.wrong
+def short_ones_to_length_one(grads, max_norm):
+    """The comparison is the wrong way round, so the long gradients stay as they are. And a gradient
+    that is clipped gets the length max_norm, not 1."""
+    norm = _norm(grads)
+    return _times(grads, 1 / norm if norm < max_norm else 1)
+
+
+# ---------------------------------------------------------------- where-it-broke
+
+
+def _runs(rng):
+    """By hand; no break; then breaks of one entry, of either kind, and numbers that are huge."""
+    yield ([_update([[1.0]], [2.0]), _update([[3.0]], [np.inf])],)
+    yield ([_update(rng.normal(size=(2, 2)), rng.normal(size=2)) for _ in range(3)],)
+    run = [_update(rng.normal(size=(2, 2)), rng.normal(size=2)) for _ in range(5)]
+    run[0]["W_hh"] *= 1e9
+    run[2]["b_h"][1] = np.nan
+    run[3]["W_hh"][0, 1] = np.inf
+    run[4]["b_h"][:] = np.nan
+    yield (run,)
+    yield ([_update([[1e300, 1.0], [0.0, 2.0]], [1.0, 2.0]), _update(np.eye(2), [0.5, -np.inf])],)
+    yield (
+        [_update(np.eye(2), [1e308, 1e308]), _update([[0.0, np.nan], [1.0, 1.0]], [1.0, np.inf])],
+    )
+
+
+def _update(W_hh, b_h):
+    return {"W_hh": np.array(W_hh), "b_h": np.array(b_h)}
+
+
+@exercise(
+    "where-it-broke",
+    page="3-gradients/cliff",
+    cases=_runs,
+    hints=(
+        "Two loops: over the updates, and inside, over the names. What ends the search?",
+        "np.isfinite(g) is true for each entry that is neither NaN nor infinite.",
+        "Return from within the loops at the first array for which np.isfinite(g).all() does not "
+        'hold, and (0, "") behind them.',
+    ),
+)
+def where_it_broke(updates):
+    """Say at which update a gradient was no longer finite, and which.
+
+    Given updates, a list with a dict of gradients (name to array) for each update, return the
+    number of the first update, counted from 1, in which an entry is NaN or infinite, and the name
+    of the first such array in its dict. If all entries are finite, return 0 and the empty text.
+    By hand: of {W_hh: [[1]], b_h: [2]} and {W_hh: [[3]], b_h: [inf]} the second is broken, at b_h.
+    Return (2, "b_h").
+    """
+    for k, grads in enumerate(updates, start=1):
+        for name, g in grads.items():
+            if not np.isfinite(g).all():
+                return k, name
+    return 0, ""
+
+
+def _first_broken(updates, broken, start=1):
+    for k, grads in enumerate(updates, start=start):
+        for name, g in grads.items():
+            if broken(g):
+                return k, name
+    return 0, ""
+
+
+@where_it_broke.wrong
+def infinity_overlooked(updates):
+    """You look for NaN alone. Infinity breaks a run just as well, and usually comes first: np.isnan
+    is not true of it, np.isfinite is false for both."""
+    return _first_broken(updates, lambda g: np.isnan(g).any())
+
+
+@where_it_broke.wrong
+def nan_overlooked(updates):
+    """You look for infinity alone. NaN, which comes of inf − inf or 0 · inf, is not infinite:
+    np.isfinite is false for both."""
+    return _first_broken(updates, lambda g: np.isinf(g).any())
+
+
+@where_it_broke.wrong
+def only_plus_infinity(updates):
+    """Only +∞ is found. There are −∞ and NaN too: np.isfinite is false for all three."""
+    return _first_broken(updates, lambda g: (g == np.inf).any())
+
+
+@where_it_broke.wrong
+def nothing_found(updates):
+    """Nothing is ever found. NaN equals nothing, not even np.nan: ask np.isfinite. Or does
+    return 0, "" stand inside the loops, where it ends the search at the first good array?"""
+    return 0, ""
+
+
+@where_it_broke.wrong
+def updates_from_zero(updates):
+    """The right place, but the updates are counted from 0. Here the first update has the number 1,
+    and 0 means that nothing broke."""
+    return _first_broken(updates, lambda g: not np.isfinite(g).all(), start=0)
+
+
+@where_it_broke.wrong
+def latest_break(updates):
+    """This is the last broken array. What caused the trouble is the first: once found, return at
+    once."""
+    found = 0, ""
+    for k, grads in enumerate(updates, start=1):
+        for name, g in grads.items():
+            if not np.isfinite(g).all():
+                found = k, name
+    return found
+
+
+@where_it_broke.wrong
+def last_name_of_the_update(updates):
+    """The update is right, but of its broken arrays you name the last. Return as soon as one is
+    found, from within both loops."""
+    for k, grads in enumerate(updates, start=1):
+        names = [name for name, g in grads.items() if not np.isfinite(g).all()]
+        if names:
+            return k, names[-1]
+    return 0, ""
+
+
+@where_it_broke.wrong
+def names_before_updates(updates):
+    """The outer loop goes over the names, so a late break in W_hh is found before an early one in
+    b_h. Go update by update."""
+    for name in updates[0]:
+        for k, grads in enumerate(updates, start=1):
+            if not np.isfinite(grads[name]).all():
+                return k, name
+    return 0, ""
+
+
+@where_it_broke.wrong
+def only_if_all_are_broken(updates):
+    """An array counts for you only if every entry is broken. One entry is enough to spoil the
+    weights: not np.isfinite(g).all(), which is (~np.isfinite(g)).any()."""
+    return _first_broken(updates, lambda g: not np.isfinite(g).any())
+
+
+@where_it_broke.wrong
+def by_the_norm(updates):
+    """You ask whether the norm is finite. An entry of 1e300 is finite, but its square is not, so
+    you stop too early. Ask the entries themselves."""
+    return _first_broken(updates, lambda g: not np.isfinite(np.sum(g**2)))
+
+
+@where_it_broke.wrong
+def by_the_sum(updates):
+    """You ask whether the sum is finite. Two entries of 1e308 are finite, but their sum is not, so
+    you stop too early. Ask the entries themselves."""
+    return _first_broken(updates, lambda g: not np.isfinite(np.sum(g)))
+
+
+@where_it_broke.wrong
+def by_a_limit(updates):
+    """You call an entry broken if it is large. A huge number can still be clipped; only NaN and
+    infinity cannot: np.isfinite."""
+    return _first_broken(updates, lambda g: not (np.abs(g) < 1e6).all())
+
+
+@where_it_broke.wrong
+def name_before_number(updates):
+    """Right, but in the other order. First comes the number of the update, then the name."""
+    return where_it_broke.solution(updates)[::-1]
+
+
 # ---------------------------------------------------------------- orthogonal-start
 
 
@@ -1182,13 +1625,6 @@ def triangle(A):
 
 
 @orthogonal_start.wrong
-def whole_matrix_scaled(A):
-    """The matrix is divided by one number. That changes its size, but its columns meet at the same
-    angles as before; work on one column after the other."""
-    return A / np.linalg.norm(A)
-
-
-@orthogonal_start.wrong
 def signs_of_all_of_R(A):
     """np.sign(R) is a whole matrix, with zeros below the diagonal. Each column of Q needs one sign,
     that of R on the diagonal: np.sign(np.diag(R))."""
@@ -1231,21 +1667,66 @@ def parts_added(A):
 
 
 @orthogonal_start.wrong
-def whole_columns_taken(A):
-    """You take away the whole earlier columns. Only the part along q goes: q times the number
-    q · a."""
+def scaled_before_alone(A):
+    """You scale the columns first and subtract afterward, which shortens them again. Subtract
+    first, then scale what is left."""
+    Q = A / np.linalg.norm(A, axis=0)
+    for j in range(len(A)):
+        for i in range(j):
+            Q[:, j] -= Q[:, i] * (Q[:, i] @ Q[:, j])
+    return Q
+
+
+@orthogonal_start.wrong
+def absolute_values(A):
+    """The signs of all entries are gone. Only whole columns change their sign, and only where R has
+    a negative number on its diagonal."""
+    return np.abs(np.linalg.qr(A)[0])
+
+
+@orthogonal_start.wrong
+def part_without_direction(A):
+    """You take away the number q · a from every entry. The part along q is a vector, that number
+    times q."""
     Q = np.zeros_like(A)
     for j in range(len(A)):
-        left = A[:, j] - Q[:, :j].sum(axis=1)
+        left = A[:, j] - (Q[:, :j].T @ A[:, j]).sum()
         Q[:, j] = left / np.linalg.norm(left)
     return Q
 
 
 @orthogonal_start.wrong
-def unit_matrix(A):
-    """The identity is orthogonal, but it is no random start: A does not enter. Make the columns of
-    Q from those of A."""
-    return np.eye(len(A))
+def vector_of_signs_with_at(A):
+    """A matrix @ a vector is a vector. To multiply each column of Q by a sign, write Q * signs, or
+    Q @ np.diag(signs)."""
+    Q, R = np.linalg.qr(A)
+    return Q @ np.sign(np.diag(R))
+
+
+@orthogonal_start.wrong
+def signs_with_at_from_the_left(A):
+    """A vector @ a matrix is a vector. To multiply each column of Q by a sign, write Q * signs, or
+    Q @ np.diag(signs)."""
+    Q, R = np.linalg.qr(A)
+    return np.sign(np.diag(R)) @ Q
+
+
+@orthogonal_start.wrong
+def transposed_start(A):
+    """This is Qᵀ. It is orthogonal too, but the columns that you made stand in its rows: assign
+    them to Q[:, j]."""
+    return orthogonal_start.solution(A).T
+
+
+@orthogonal_start.wrong
+def squared_lengths_divide(A):
+    """What is left of a column is divided by the square of its length. For length 1, divide by the
+    length: np.linalg.norm, or the root of left @ left."""
+    Q = np.zeros_like(A)
+    for j in range(len(A)):
+        left = A[:, j] - Q[:, :j] @ (Q[:, :j].T @ A[:, j])
+        Q[:, j] = left / (left @ left)
+    return Q
 
 
 # ---------------------------------------------------------------- leaky-jacobian
@@ -1453,6 +1934,46 @@ def alpha_on_both(x_t, h_prev, W_xh, W_hh, b_h, alpha):
     to the tanh alone."""
     tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
     return alpha * (np.eye(len(h_prev)) + np.diag(1 - tanh_a**2) @ W_hh)
+
+
+@leaky_jacobian.wrong
+def slopes_times_entries(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """np.diag(slope) * W_hh multiplies entry by entry, and only the diagonal of W_hh is left. The
+    product of the two matrices is np.diag(slope) @ W_hh."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(1 - tanh_a**2) * W_hh
+
+
+@leaky_jacobian.wrong
+def weights_on_the_other_term(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """W_hh stands with the wrong term. (1 − α) h_{t−1} has the derivative (1 − α) I; it is a_t,
+    inside the tanh, that holds W_hh h_{t−1}."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * W_hh + alpha * np.diag(1 - tanh_a**2)
+
+
+@leaky_jacobian.wrong
+def transposed_jacobian(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """This is J_tᵀ, which carries columns back. Entry [i, j] of J_t says how unit i of h_t moves
+    with unit j of h_{t−1}: the slopes stand in front of W_hh, which is not transposed."""
+    return leaky_jacobian.solution(x_t, h_prev, W_xh, W_hh, b_h, alpha).T
+
+
+@leaky_jacobian.wrong
+def weights_transposed_in_it(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """W_hh is transposed. a_t[i] reads h_{t−1} with row i of W_hh, so row i of ∂a_t/∂h_{t−1} is row
+    i of W_hh."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(1 - tanh_a**2) @ W_hh.T
+
+
+@leaky_jacobian.wrong
+def leak_after_the_slope(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """The slope multiplies the direct path too. (1 − α) h_{t−1} goes past the tanh, so no slope
+    touches its derivative: that is why it helps."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    inner = (1 - alpha) * np.eye(len(h_prev)) + alpha * W_hh
+    return np.diag(1 - tanh_a**2) @ inner
 
 
 # ---------------------------------------------------------------- input-scale
