@@ -15,9 +15,10 @@ from .definition import exercise, investigation
 def _factors(rng):
     """By hand; the factor of page 3.1; slow ones; and a limit that is a power of the factor."""
     yield 0.5, 0.3
-    yield 0.54, 1e-6
-    yield 0.9, 1e-6
+    yield 0.54, 0.001
+    yield 0.9, 0.01
     yield 0.99, 0.5
+    yield 0.54, 1e-6
     yield 0.5, 0.25
 
 
@@ -121,6 +122,24 @@ def logarithm_of_the_ratio(factor, limit):
     """This is a logarithm of a ratio; the ratio of two logarithms is needed. From factor**n = limit
     follows n log(factor) = log(limit)."""
     return math.ceil(math.log2(factor / limit))
+
+
+@steps_until.wrong
+def factor_times_itself(factor, limit):
+    """The factor is multiplied by itself, so it changes: after 0.5 and 0.25 comes 0.0625. Keep the
+    length in a variable of its own that begins at 1, and multiply that by the factor."""
+    steps = 0
+    while factor >= limit:
+        factor *= factor
+        steps += 1
+    return steps
+
+
+@steps_until.wrong
+def what_is_lost_is_kept(factor, limit):
+    """Each step takes the part factor away and keeps the rest. It is the other way round: factor is
+    the part that a step keeps."""
+    return steps_until.solution(1 - factor, limit)
 
 
 # ---------------------------------------------------------------- sigmoid-unit
@@ -290,6 +309,26 @@ def without_its_sign(w, h):
     """The size is right, but the sign has gone. A weight below 0 turns the gradient round at each
     step."""
     return np.abs(np.prod(w * h * (1 - h)))
+
+
+@sigmoid_unit.wrong
+def bracket_left_open(w, h):
+    """w has lost one of its partners: in w h − h² it multiplies the first term alone. Write the
+    slope in brackets, w * (h - h**2), or w * h * (1 - h)."""
+    return np.prod(w * h - h**2)
+
+
+@sigmoid_unit.wrong
+def last_state_every_time(w, h):
+    """Every factor has the slope at h_T. Each step has a slope of its own, at the state that it
+    made: does the loop use its t?"""
+    return (w * h[-1] * (1 - h[-1])) ** len(h)
+
+
+@sigmoid_unit.wrong
+def mean_slope_every_time(w, h):
+    """The slopes are averaged first. A product of different factors is no power of their mean."""
+    return (w * np.mean(h * (1 - h))) ** len(h)
 
 
 # ---------------------------------------------------------------- product-of-jacobians
@@ -484,6 +523,36 @@ def weights_transposed(h, W_hh, k):
     the Jacobian itself is diag(1 − h_t²) W_hh."""
     steps = range(len(h) - 1, k, -1)
     return _chained(steps, lambda t: np.diag(1 - h[t] ** 2) @ W_hh.T, len(W_hh))
+
+
+@product_of_jacobians.wrong
+def slope_of_a_sigmoid(h, W_hh, k):
+    """h_t (1 − h_t) is the slope of a sigmoid. These units have the tanh, with the slope 1 −
+    h_t²."""
+    steps = range(len(h) - 1, k, -1)
+    return _chained(steps, lambda t: np.diag(h[t] * (1 - h[t])) @ W_hh, len(W_hh))
+
+
+@product_of_jacobians.wrong
+def slope_without_a_square(h, W_hh, k):
+    """The square is missing: the slope of the tanh is 1 − h_t², not 1 − h_t."""
+    steps = range(len(h) - 1, k, -1)
+    return _chained(steps, lambda t: np.diag(1 - h[t]) @ W_hh, len(W_hh))
+
+
+@product_of_jacobians.wrong
+def newest_every_time(h, W_hh, k):
+    """This is a power of J_T. Each step has slopes of its own, so its own Jacobian: does the loop
+    use its t?"""
+    return np.linalg.matrix_power(np.diag(1 - h[-1] ** 2) @ W_hh, len(h) - 1 - k)
+
+
+@product_of_jacobians.wrong
+def slopes_on_the_diagonal_alone(h, W_hh, k):
+    """np.diag(1 - h[t] ** 2) * W_hh multiplies entry by entry, and only the diagonal of W_hh is
+    left. The product of the two matrices is np.diag(1 - h[t] ** 2) @ W_hh."""
+    steps = range(len(h) - 1, k, -1)
+    return _chained(steps, lambda t: np.diag(1 - h[t] ** 2) * W_hh, len(W_hh))
 
 
 # ---------------------------------------------------------------- lengths-going-back
@@ -712,6 +781,77 @@ def largest_entries(delta_h, h, W_hh):
     )
 
 
+@lengths_going_back.wrong
+def behind_the_next_tanh(delta_h, h, W_hh):
+    """The last is right, but before it stand the lengths of δ^a_t: the slopes 1 − h_t² have
+    multiplied already. Note ‖δ^h_t‖ right after W_hhᵀ; the slopes of h_0 enter nowhere."""
+    lengths = np.zeros(len(h))
+    lengths[-1] = np.linalg.norm(delta_h)
+    delta_a = (1 - h[-1] ** 2) * delta_h
+    for t in range(len(h) - 2, -1, -1):
+        delta_a = (1 - h[t] ** 2) * (W_hh.T @ delta_a)
+        lengths[t] = np.linalg.norm(delta_a)
+    return lengths
+
+
+@lengths_going_back.wrong
+def product_on_the_wrong_side(delta_h, h, W_hh):
+    """The Jacobians are multiplied in the wrong order: a row meets J_T first, so each older one
+    goes to the right. You need no product, though: carry the one vector back."""
+    products = [np.eye(len(W_hh))]
+    for h_t in h[:0:-1]:
+        products.insert(0, np.diag(1 - h_t**2) @ W_hh @ products[0])
+    return np.array([np.linalg.norm(delta_h @ P) for P in products])
+
+
+@lengths_going_back.wrong
+def norms_of_the_products(delta_h, h, W_hh):
+    """These are norms of the products of Jacobians: the most that can be left of any gradient, if
+    they are taken with the 2. What is asked is what is left of this one, δ^h_T."""
+    products = [np.eye(len(W_hh))]
+    for h_t in h[:0:-1]:
+        products.insert(0, products[0] @ np.diag(1 - h_t**2) @ W_hh)
+    before = [np.linalg.norm(P) for P in products[:-1]]
+    return np.array([*before, np.linalg.norm(delta_h)])
+
+
+@lengths_going_back.wrong
+def largest_that_can_be_left(delta_h, h, W_hh):
+    """This is ‖∂h_T/∂h_t‖, the most that can be left of a gradient of length 1. What is asked is
+    what is left of this one, δ^h_T, which has a direction."""
+    products = [np.eye(len(W_hh))]
+    for h_t in h[:0:-1]:
+        products.insert(0, products[0] @ np.diag(1 - h_t**2) @ W_hh)
+    return np.array([np.linalg.norm(P, 2) for P in products])
+
+
+@lengths_going_back.wrong
+def sigmoid_for_tanh(delta_h, h, W_hh):
+    """h_t (1 − h_t) is the slope of a sigmoid. These units have the tanh, with the slope 1 −
+    h_t²."""
+    return _lengths(delta_h, h, lambda t, d: W_hh.T @ (h[t] * (1 - h[t]) * d))
+
+
+@lengths_going_back.wrong
+def one_minus_the_state(delta_h, h, W_hh):
+    """The square is missing: the slope of the tanh is 1 − h_t², not 1 − h_t."""
+    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[t]) * d))
+
+
+@lengths_going_back.wrong
+def newest_slopes_every_time(delta_h, h, W_hh):
+    """Every step back takes the slopes of h_T. Each step has its own, 1 − h_t²: does the loop use
+    its t?"""
+    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[-1] ** 2) * d))
+
+
+@lengths_going_back.wrong
+def oldest_slopes_first(delta_h, h, W_hh):
+    """The slopes come in the wrong order: your loop begins with those of h_1. The way back begins
+    at h_T, so t runs from T down to 1."""
+    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[-t] ** 2) * d))
+
+
 # ---------------------------------------------------------------- bound-from-weights
 
 
@@ -938,6 +1078,60 @@ def difference_squared_in_the_slope(h, W_hh):
     return np.prod(np.max((1 - h[1:]) ** 2, axis=1) * np.linalg.norm(W_hh, 2))
 
 
+@bound_from_weights.wrong
+def radius_with_the_start(h, W_hh):
+    """Two things at once. The spectral radius rules the long run, but one step can stretch by more,
+    up to σ_max. And h_0 is among your factors, though no step has made it."""
+    return np.prod(np.max(1 - h**2, axis=1) * np.abs(np.linalg.eigvals(W_hh)).max())
+
+
+@bound_from_weights.wrong
+def frobenius_with_the_start(h, W_hh):
+    """Two things at once. np.linalg.norm(W_hh) is the root of the sum of all squares; σ_max is
+    np.linalg.norm(W_hh, 2). And h_0 is among your factors, though no step has made it."""
+    return np.prod(np.max(1 - h**2, axis=1) * np.linalg.norm(W_hh))
+
+
+@bound_from_weights.wrong
+def frobenius_of_each_jacobian(h, W_hh):
+    """You multiplied norms of the J_t, and np.linalg.norm without the 2 is the root of the sum of
+    all squares. What is asked needs no J_t: the numbers m_t and σ_max."""
+    return np.prod([np.linalg.norm(np.diag(1 - h_t**2) @ W_hh) for h_t in h[1:]])
+
+
+@bound_from_weights.wrong
+def sigmoid_slopes_in_the_bound(h, W_hh):
+    """h (1 − h) is the slope of a sigmoid. These units have the tanh, with the slope 1 − h²."""
+    return np.prod(np.max(h[1:] * (1 - h[1:]), axis=1) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def slope_without_square_or_size(h, W_hh):
+    """The square is missing: the slope of the tanh is 1 − h², not 1 − h, and never above 1."""
+    return np.prod(np.max(1 - h[1:], axis=1) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def last_step_every_time(h, W_hh):
+    """Every factor has the slope of step T. Each step has its own m_t: does the loop use its t?"""
+    return (np.max(1 - h[-1] ** 2) * np.linalg.norm(W_hh, 2)) ** (len(h) - 1)
+
+
+@bound_from_weights.wrong
+def slope_at_the_lowest_entry(h, W_hh):
+    """The lowest entry of h_t does not have the largest slope if it is far below 0. The slope 1 −
+    h² is largest for the entry nearest to 0: take the maximum of the slopes, not of the states."""
+    return np.prod((1 - np.min(h[1:], axis=1) ** 2) * np.linalg.norm(W_hh, 2))
+
+
+@bound_from_weights.wrong
+def largest_eigenvalue_by_its_real_part(h, W_hh):
+    """You took the eigenvalue of W_hh with the largest real part. Eigenvalues rule the long run of
+    powers; what one step can stretch at most is the largest singular value, σ_max."""
+    real = np.linalg.eigvals(W_hh).real.max()
+    return np.prod(np.max(1 - h[1:] ** 2, axis=1) * real)
+
+
 # ---------------------------------------------------------------- scale-to-radius
 
 
@@ -1123,6 +1317,28 @@ def squared_singular_values(W, rho):
     """You took the eigenvalues of WᵀW, the squares of the singular values. The spectral radius
     comes from the eigenvalues of W itself."""
     return W * rho / np.linalg.norm(W, 2) ** 2
+
+
+@scale_to_radius.wrong
+def mean_modulus(W, rho):
+    """You divided by the mean of the moduli. In the long run the largest eigenvalue wins, so the
+    radius is the maximum."""
+    return W * rho / np.abs(np.linalg.eigvals(W)).mean()
+
+
+@scale_to_radius.wrong
+def parts_added_in_size(W, rho):
+    """You added the sizes of the real and the imaginary part, 3 and 4. The modulus is the root of
+    the sum of their squares, 5, and np.abs computes it."""
+    values = np.linalg.eigvals(W)
+    return W * rho / np.max(np.abs(values.real) + np.abs(values.imag))
+
+
+@scale_to_radius.wrong
+def sum_of_moduli(W, rho):
+    """You divided by the sum of the moduli of the eigenvalues. The spectral radius is the largest
+    of them alone."""
+    return W * rho / np.abs(np.linalg.eigvals(W)).sum()
 
 
 # ---------------------------------------------------------------- clip-together
@@ -1340,6 +1556,14 @@ def short_ones_to_length_one(grads, max_norm):
     return _times(grads, 1 / norm if norm < max_norm else 1)
 
 
+@clip_together.wrong
+def root_in_the_comparison_alone(grads, max_norm):
+    """The right gradients are clipped, but the factor divides by the squared norm. In the example
+    it is max_norm / 5, not max_norm / 25."""
+    norm = _norm(grads)
+    return _times(grads, max_norm / norm**2 if norm > max_norm else 1)
+
+
 # ---------------------------------------------------------------- where-it-broke
 
 
@@ -1498,6 +1722,21 @@ def by_a_limit(updates):
 def name_before_number(updates):
     """Right, but in the other order. First comes the number of the update, then the name."""
     return where_it_broke.solution(updates)[::-1]
+
+
+@where_it_broke.wrong
+def number_alone(updates):
+    """The number is right where something broke. The name is missing: return both, k and name."""
+    k, name = where_it_broke.solution(updates)
+    return k if name else (0, "")
+
+
+@where_it_broke.wrong
+def name_alone(updates):
+    """The name is right where something broke. The number of the update is missing: return both, k
+    and name."""
+    _, name = where_it_broke.solution(updates)
+    return name or (0, "")
 
 
 # ---------------------------------------------------------------- orthogonal-start
@@ -1726,6 +1965,69 @@ def squared_lengths_divide(A):
     for j in range(len(A)):
         left = A[:, j] - Q[:, :j] @ (Q[:, :j].T @ A[:, j])
         Q[:, j] = left / (left @ left)
+    return Q
+
+
+@orthogonal_start.wrong
+def signs_of_the_first_row(A):
+    """The signs come from the first row of Q. They belong to the diagonal of R: where it is
+    negative, the column points away from what was left of A's column."""
+    Q, _ = np.linalg.qr(A)
+    return Q * np.sign(Q[0])
+
+
+@orthogonal_start.wrong
+def signs_of_the_diagonal_of_Q(A):
+    """The signs come from the diagonal of Q. It is the diagonal of R that tells which columns point
+    away from what was left of A's column."""
+    Q, _ = np.linalg.qr(A)
+    return Q * np.sign(np.diag(Q))
+
+
+@orthogonal_start.wrong
+def unscaled_column_before(A):
+    """Two things at once. (q · a) q is the part along q only if q has length 1, so scale each
+    column before the next one uses it. And all earlier columns count, not only the last one."""
+    Q = A.copy()
+    for j in range(1, len(A)):
+        Q[:, j] = A[:, j] - (Q[:, j - 1] @ A[:, j]) * Q[:, j - 1]
+    return Q / np.linalg.norm(Q, axis=0)
+
+
+@orthogonal_start.wrong
+def A_again(A):
+    """This is A itself: Q times R gives it back. The orthogonal matrix is Q."""
+    return A
+
+
+@orthogonal_start.wrong
+def left_singular_vectors(A):
+    """These are the left singular vectors of A. They are orthogonal, but they point along the axes
+    of the ellipse, not along what is left of the columns of A."""
+    return np.linalg.svd(A)[0]
+
+
+@orthogonal_start.wrong
+def times_columns_of_A(A):
+    """The number q · a is right, but it multiplies the earlier column of A. The part along q is
+    that number times q itself."""
+    Q = np.zeros_like(A)
+    for j in range(len(A)):
+        left = A[:, j]
+        for i in range(j):
+            left = left - (Q[:, i] @ left) * A[:, i]
+        Q[:, j] = left / np.linalg.norm(left)
+    return Q
+
+
+@orthogonal_start.wrong
+def sums_for_lengths(A):
+    """Each column is divided by the sum of its absolute values. The length is the root of the sum
+    of squares, np.linalg.norm: 3 and 4 make 5."""
+    Q = A.copy()
+    for j in range(len(A)):
+        Q[:, j] = A[:, j] - Q[:, :j] @ (Q[:, :j].T @ A[:, j])
+        Q[:, j] /= np.abs(Q[:, j]).sum()
     return Q
 
 
@@ -1974,6 +2276,68 @@ def leak_after_the_slope(x_t, h_prev, W_xh, W_hh, b_h, alpha):
     tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
     inner = (1 - alpha) * np.eye(len(h_prev)) + alpha * W_hh
     return np.diag(1 - tanh_a**2) @ inner
+
+
+@leaky_jacobian.wrong
+def formula_of_the_plain_network(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """This is diag(1 − h_t²) W_hh, the Jacobian of the plain network. h_t has two terms here:
+    differentiate each, and take the slope of the tanh at a_t."""
+    h_t = (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return np.diag(1 - h_t**2) @ W_hh
+
+
+@leaky_jacobian.wrong
+def state_and_columns(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """Two things at once. (1 − α) h_{t−1} is not differentiated: it gives (1 − α) I. And a vector
+    times W_hh multiplies columns; slope i belongs on row i, np.diag(slope) @ W_hh."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * h_prev + alpha * (1 - tanh_a**2) * W_hh
+
+
+@leaky_jacobian.wrong
+def slope_at_h_to_the_columns(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """Two things at once. The slope is 1 − tanh²(a_t); h_t is a mixture here. And a vector times
+    W_hh multiplies columns; slope i belongs on row i, np.diag(slope) @ W_hh."""
+    h_t = (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * np.eye(len(h_prev)) + alpha * (1 - h_t**2) * W_hh
+
+
+@leaky_jacobian.wrong
+def through_the_tanh_by_columns(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """Two things at once. The direct path, (1 − α) I, is missing. And a vector times W_hh
+    multiplies columns; slope i belongs on row i, np.diag(slope) @ W_hh."""
+    return alpha * (1 - _tanh_a(x_t, h_prev, W_xh, W_hh, b_h) ** 2) * W_hh
+
+
+@leaky_jacobian.wrong
+def tanh_not_squared(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """The square is missing: the slope of the tanh is 1 − tanh²(a_t), not 1 − tanh(a_t)."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(1 - tanh_a) @ W_hh
+
+
+@leaky_jacobian.wrong
+def sigmoid_slope_of_tanh(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """A value times 1 minus that value is the slope of a sigmoid. The tanh has the slope 1 −
+    tanh²(a_t)."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(tanh_a * (1 - tanh_a)) @ W_hh
+
+
+@leaky_jacobian.wrong
+def vector_times_matrix(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """slope @ W_hh is a vector, and it is added to every row. To multiply row i by slope i, write
+    np.diag(slope) @ W_hh, or slope[:, None] * W_hh."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return (1 - alpha) * np.eye(len(h_prev)) + alpha * (1 - tanh_a**2) @ W_hh
+
+
+@leaky_jacobian.wrong
+def by_the_input(x_t, h_prev, W_xh, W_hh, b_h, alpha):
+    """This is ∂h_t/∂x_t, with W_xh. J_t asks how h_t moves with h_{t−1}: that gives W_hh, and the
+    direct path besides."""
+    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
+    return alpha * np.diag(1 - tanh_a**2) @ W_xh
 
 
 # ---------------------------------------------------------------- input-scale
