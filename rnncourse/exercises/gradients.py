@@ -1150,7 +1150,7 @@ def _matrices(rng):
     hints=(
         "If W v = λ v, what are the eigenvalues of 2 W?",
         "np.linalg.eigvals(W) gives all eigenvalues, some of them complex. The spectral radius is "
-        "the largest modulus, and np.abs is the modulus of a complex number.",
+        "the largest absolute value, which np.abs gives of complex numbers too.",
         "Multiply W by rho and divide by np.abs(np.linalg.eigvals(W)).max().",
     ),
 )
@@ -1159,7 +1159,7 @@ def scale_to_radius(W, rho):
 
     Given W (H, H), whose spectral radius is not 0, and rho, a number above 0, return a new matrix
     (H, H), W times a positive number, whose spectral radius is rho.
-    By hand: [[3, −4], [4, 3]] has the eigenvalues 3 ± 4i, with the modulus 5. For rho = 1 return
+    By hand: [[3, −4], [4, 3]] has the eigenvalues 3 ± 4i, of absolute value 5. For rho = 1 return
     [[0.6, −0.8], [0.8, 0.6]].
     """
     return W * rho / np.abs(np.linalg.eigvals(W)).max()
@@ -1168,21 +1168,22 @@ def scale_to_radius(W, rho):
 @scale_to_radius.wrong
 def largest_real_part(W, rho):
     """You compared the eigenvalues by their real parts. For 3 ± 4i the real part is 3, but its
-    modulus is 5, and the modulus is what grows with powers: take np.abs of the eigenvalues."""
+    absolute value is 5, and the absolute value is what grows with powers: take np.abs of the
+    eigenvalues."""
     return W * rho / np.linalg.eigvals(W).real.max()
 
 
 @scale_to_radius.wrong
 def largest_absolute_real_part(W, rho):
-    """The sign is dealt with, but you dropped the imaginary parts before taking the absolute
-    value. The modulus of 3 + 4i is 5; np.abs takes it if it gets the complex eigenvalues."""
+    """The sign is dealt with, but you dropped the imaginary parts before taking the absolute value.
+    The absolute value of 3 + 4i is 5; np.abs takes it if it gets the complex eigenvalues."""
     return W * rho / np.abs(np.linalg.eigvals(W).real).max()
 
 
 @scale_to_radius.wrong
 def first_eigenvalue(W, rho):
-    """You took the first eigenvalue, but np.linalg.eigvals does not sort them. Take the modulus of
-    each, then the largest."""
+    """You took the first eigenvalue, but np.linalg.eigvals does not sort them. Take the absolute
+    value of each, then the largest."""
     return W * rho / np.abs(np.linalg.eigvals(W)[0])
 
 
@@ -1236,36 +1237,36 @@ def divided_by_rho(W, rho):
 
 @scale_to_radius.wrong
 def sum_of_eigenvalues(W, rho):
-    """You divided by the modulus of the sum of the eigenvalues, which is the trace. Take the
-    modulus of each, and then the largest."""
+    """You divided by the absolute value of the sum of the eigenvalues, which is the trace. Take the
+    absolute value of each, and then the largest."""
     return W * rho / np.abs(np.linalg.eigvals(W).sum())
 
 
 @scale_to_radius.wrong
 def root_of_the_radius(W, rho):
-    """A root too many: the spectral radius is the largest modulus itself. A root stands in the
-    singular values, which come from the eigenvalues of WᵀW."""
+    """A root too many: the spectral radius is the largest absolute value itself. A root stands in
+    the singular values, which come from the eigenvalues of WᵀW."""
     return W * rho / np.sqrt(np.abs(np.linalg.eigvals(W)).max())
 
 
 @scale_to_radius.wrong
 def determinant(W, rho):
     """You divided by the determinant, the product of all eigenvalues. The spectral radius is the
-    largest modulus of one."""
+    largest absolute value of one."""
     return W * rho / np.abs(np.linalg.det(W))
 
 
 @scale_to_radius.wrong
 def squared_modulus(W, rho):
-    """You divided by the square of the modulus, 3² + 4² = 25. The modulus of 3 + 4i is its root,
-    5."""
+    """You divided by the square of the absolute value, 3² + 4² = 25. The absolute value of 3 + 4i
+    is its root, 5."""
     return W * rho / np.max(np.abs(np.linalg.eigvals(W)) ** 2)
 
 
 @scale_to_radius.wrong
 def smallest_modulus(W, rho):
-    """You divided by the smallest modulus. In the long run the largest eigenvalue wins, so the
-    radius is the maximum."""
+    """You divided by the smallest absolute value. In the long run the largest eigenvalue wins, so
+    the radius is the maximum."""
     return W * rho / np.abs(np.linalg.eigvals(W)).min()
 
 
@@ -1278,8 +1279,8 @@ def modulus_after_the_maximum(W, rho):
 
 @scale_to_radius.wrong
 def each_eigenvalue_by_itself(W, rho):
-    """Every eigenvalue has the modulus rho now. It was to be W times one number, which scales all
-    eigenvalues alike and keeps the vectors."""
+    """Every eigenvalue has the absolute value rho now. It was to be W times one number, which
+    scales all eigenvalues alike and keeps the vectors."""
     values, vectors = np.linalg.eig(W)
     return (vectors * (values / np.abs(values) * rho) @ np.linalg.inv(vectors)).real
 
@@ -1321,23 +1322,23 @@ def squared_singular_values(W, rho):
 
 @scale_to_radius.wrong
 def mean_modulus(W, rho):
-    """You divided by the mean of the moduli. In the long run the largest eigenvalue wins, so the
-    radius is the maximum."""
+    """You divided by the mean of the absolute values. In the long run the largest eigenvalue wins,
+    so the radius is the maximum."""
     return W * rho / np.abs(np.linalg.eigvals(W)).mean()
 
 
 @scale_to_radius.wrong
 def parts_added_in_size(W, rho):
-    """You added the sizes of the real and the imaginary part, 3 and 4. The modulus is the root of
-    the sum of their squares, 5, and np.abs computes it."""
+    """You added the sizes of the real and the imaginary part, 3 and 4. The absolute value is the
+    root of the sum of their squares, 5, and np.abs computes it."""
     values = np.linalg.eigvals(W)
     return W * rho / np.max(np.abs(values.real) + np.abs(values.imag))
 
 
 @scale_to_radius.wrong
 def sum_of_moduli(W, rho):
-    """You divided by the sum of the moduli of the eigenvalues. The spectral radius is the largest
-    of them alone."""
+    """You divided by the sum of the absolute values of the eigenvalues. The spectral radius is the
+    largest of them alone."""
     return W * rho / np.abs(np.linalg.eigvals(W)).sum()
 
 
