@@ -33,7 +33,8 @@ def shown(value: Any) -> str:
         array = array.astype(int)  # whole numbers, without a point
     elif not array.ndim:
         return f"{array:.5g}"
-    text = np.array2string(array, precision=4, suppress_small=True, separator=", ")
+    large = bool(np.abs(array).max(initial=0) > 1e-3)  # then the smallest may be shown as 0
+    text = np.array2string(array, precision=4, suppress_small=large, separator=", ")
     return " ".join(text.split())
 
 
@@ -42,6 +43,8 @@ def _kind(value: Any) -> str:
     array = _number(value)
     if array is not None:
         return f"an array of shape {array.shape}" if array.ndim else "a number"
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
     name = type(value).__name__
     return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
@@ -142,6 +145,8 @@ def relation(got: Any, right: Any) -> str:
     if len(mine) != len(theirs):
         return ""
     pairs = list(zip(mine, theirs, strict=True))
+    if all(_equal(a, b) for a, b in pairs):
+        return ""  # what differs is no number
     for told, change in CHANGES:
         if all(_equal(a, change(b)) for a, b in pairs):
             return told

@@ -7,7 +7,7 @@ import { CELLS, shapes } from "./nets.js";
 
 const FORMAT = "rnncourse model 2";
 const NPY = "\x93NUMPY\x01\x00";
-const [LOCAL, CENTRAL, END] = [0x04034b50, 0x02014b50, 0x06054b50]; // how the parts of an archive begin
+const [LOCAL, CENTRAL, END] = [67324752, 33639248, 101010256]; // the parts of an archive begin with "PK" and two bytes
 
 /** The check sum CRC-32, bit by bit. */
 function crc32(bytes) {

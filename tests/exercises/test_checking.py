@@ -9,7 +9,7 @@ import pytest
 
 from rnncourse import exercises
 from rnncourse.exercises import record, running
-from rnncourse.exercises.comparing import difference
+from rnncourse.exercises.comparing import difference, relation
 from rnncourse.exercises.definition import exercise, find
 from rnncourse.exercises.running import run
 
@@ -141,6 +141,14 @@ def test_numbers_are_told_as_people_write_them():
     assert difference({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 3.0}) == (
         "the result['b'] is 2, expected 3 (right: a)"
     )
+    assert (
+        difference(np.array([1e-6]), np.array([2e-6]))
+        == "the result is [1.e-06], expected [2.e-06]"
+    )
+    assert difference(np.ones(2) * 1j, np.ones(2)) == (
+        "the result is an array of complex128 of shape (2,), expected an array of shape (2,)"
+    )
+    assert relation([2], [(2, "b_h")]) == ""
     assert difference([1, 2], (1.0, 2.5)) == "the result[1] is 2, expected 2.5"
     assert difference(np.arange(8), np.arange(8) + np.eye(8)[3]) == (
         "the result[3] is 3, expected 4 (1 of 8 entries differ)"
