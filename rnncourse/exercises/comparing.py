@@ -1,6 +1,6 @@
 """Compare an answer with the right one, and say in words and numbers where they part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,9 +139,9 @@ FLAT = (
 )
 
 
-def relation(got: Any, right: Any) -> str:
-    """Say how `got` is related to `right` if it is the same way everywhere, else ""."""
-    mine, theirs = _flat(got), _flat(right)
+def relation(got: Sequence[Any], right: Sequence[Any]) -> str:
+    """Say how the answers of all calls are related to the right ones, if all are alike, else ""."""
+    mine, theirs = ([a for one in answers for a in _flat(one)] for answers in (got, right))
     if len(mine) != len(theirs):
         return ""
     pairs = list(zip(mine, theirs, strict=True))

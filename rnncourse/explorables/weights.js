@@ -14,7 +14,7 @@ function crc32(bytes) {
   let crc = -1;
   for (const byte of bytes) {
     crc ^= byte;
-    for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
+    for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (3988292384 & -(crc & 1));
   }
   return ~crc >>> 0;
 }

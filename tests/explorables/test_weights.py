@@ -247,7 +247,7 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_lost(page, tmp_path,
 
 def test_the_buttons_for_files_work_with_the_keyboard(page, tmp_path, rng):
     network(rng, H=3).save(tmp_path / "three.npz")
-    # The driver asks the browser for choosers without waiting, so it asks before the key is pressed.
+    # The driver asks for choosers without waiting: it has to, before the key is pressed.
     page.on("filechooser", lambda _: None)
     button = page.get_by_role("button", name="Open a network")
     box = button.bounding_box()
