@@ -96,7 +96,8 @@ def hero(said: dict[str, str]) -> str:
 <p class="question" id="hero-question">{words["question"]}</p>
 <div class="picture">
 <div class="loss"><p>{words["loss"]}</p>
-<div class="chart" aria-hidden="true"><svg viewBox="0 0 100 100" preserveAspectRatio="none">
+<div class="chart" aria-hidden="true">
+<svg aria-hidden="true" viewBox="0 0 100 100" preserveAspectRatio="none">
 <path class="guess" d="M0 {guess:.2f}H100"/><path class="curve" d="{curve(updates)}"/></svg>
 <span class="guess" style="top:{guess:.1f}%">{words["guess"]}</span></div></div>
 <div class="answer"><p id="hero-answer">{words["answer"]}</p>

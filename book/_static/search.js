@@ -97,6 +97,8 @@
       });
       if (!all || !wanted.length) continue;
       if (wanted.length > 1) section.said.forEach((part) => part.includes(phrase) && (score *= 1.4));
+      // What explains a thing comes before what exercises it.
+      if (section.address.includes("/exercises")) score *= 0.3;
       found.push({ section, score });
     }
     return found.sort((a, b) => b.score - a.score);

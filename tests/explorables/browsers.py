@@ -17,7 +17,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 
 def launch(play: Any) -> Any:
     """Start this machine's Chromium, or Playwright's own; return None if there is neither."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    # The shell has no window around the page, which costs more than most pages do.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), play.chromium.executable_path)
     if not Path(found).exists():
         return None
