@@ -48,8 +48,11 @@ FLOORS = [
     ["gradients"],
     ["training", "figures"],
     ["experiments", "widgets"],
-    ["explorables", "exercises"],
+    ["explorables"],
+    ["exercises"],
 ]
+# Answers to exercises, right and wrong, are written as learners write: without types.
+WRITTEN_BY_LEARNERS = {f"exercises.{name}" for name in ("structure", "paths", "gradients", "gates")}
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 # What `from rnncourse import …` offers since version 0.1.
 PUBLIC_MODULES = {
@@ -271,6 +274,8 @@ def public_functions(module):
 def test_public_functions_are_documented_and_typed(module):
     loaded = load(module)
     assert loaded.__doc__
+    if module in WRITTEN_BY_LEARNERS:
+        return
     for name, f in public_functions(loaded):
         owner = name.split(".")[0]
         documented = f.__doc__ or f.__name__ == "__init__" or inspect.getdoc(getattr(loaded, owner))

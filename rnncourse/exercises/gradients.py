@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from .. import RNN, initializers, jacobians
+from ..gradients import jacobians
+from ..layers import initializers
+from ..layers.rnn import RNN
 from ..nonlinear import sigmoid
 from ..validation import require_number, require_positive
 from .definition import exercise, investigation

@@ -36,9 +36,10 @@ def long_cells(page: list[Cell]) -> Iterator[str]:
     yield from ("".join(c["source"]).split("\n")[0] for c in page if open_lines(c) > OPEN)
 
 
-def is_figure_to_play_with(cell: Cell) -> bool:
+def waits_for_the_reader(cell: Cell) -> bool:
+    """Whether a cell shows a figure to play with, or a question's choices."""
     htmls = ("".join(o.get("data", {}).get("text/html", "")) for o in cell.get("outputs", []))
-    return any("data-explorable" in html for html in htmls)
+    return any("data-explorable" in html or "data-question" in html for html in htmls)
 
 
 def answers_above_questions(page: list[Cell]) -> Iterator[str]:
@@ -53,7 +54,7 @@ def answers_above_questions(page: list[Cell]) -> Iterator[str]:
                     asked = True
                 elif title.startswith("Answer"):
                     asked = False
-        elif asked and shown(cell).strip() and not is_figure_to_play_with(cell):
+        elif asked and shown(cell).strip() and not waits_for_the_reader(cell):
             yield f"shown before the answer: {shown(cell)[:60]!r}"
     if asked:
         yield "a question without an answer"
