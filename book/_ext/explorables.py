@@ -22,7 +22,7 @@ FILES = {
     "explorables.js": kit_script,
     "explorables.css": lambda: source("kit.css"),
     "questions.js": questions.script,
-    "questions.css": lambda: questions.source("question.css"),
+    "questions.css": lambda: questions.STYLE,
 }
 
 

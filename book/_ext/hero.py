@@ -20,6 +20,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from sphinx.application import Sphinx
 
+from rnncourse import softmax
 from rnncourse.experiments import playground
 from rnncourse.explorables.base import play_script
 
@@ -49,8 +50,7 @@ def seen(model: Any) -> tuple[np.ndarray, np.ndarray]:
     x = np.eye(len(LETTERS))[WORD][:, None]
     h, _, _ = model.layer.forward(x)
     y = model.predict(x)[-1, 0]
-    odds = np.exp(y - y.max())
-    return h[:, 0], odds / odds.sum()
+    return h[:, 0], softmax(y)
 
 
 def curve(updates: list[playground.Update]) -> str:

@@ -78,6 +78,8 @@ def check(name: str, answer: Any, *, strict: bool = False) -> Result:
 def _judged(task: Investigation, answer: Any) -> Result:
     if answer is ... or answer is None:
         return Result(task.name, "not attempted")
+    if isinstance(answer, np.ndarray) and not answer.ndim:
+        answer = answer.item()
     try:
         told = task.judge(answer)
     except (TypeError, ValueError) as error:
@@ -112,7 +114,7 @@ def _called(task: Exercise, answer: Any) -> Result:
     if any(o.value is ... or isinstance(o.error, NotImplementedError) for o in outcomes):
         return Result(task.name, "not attempted")
     again = outcomes.pop()
-    right = [task.solution(*arguments) for arguments in task.arguments()]
+    right = [task.solution(*arguments) for arguments in calls]
     note = f"It printed: {printed.strip()[:200]}" if printed.strip() else ""
     both = zip([*outcomes, again], [*right, right[0]], strict=True)
     if all(o.error is None and close(o.value, r) for o, r in both):
@@ -122,7 +124,7 @@ def _called(task: Exercise, answer: Any) -> Result:
             "Called twice with the same arguments, your function gives two results: it keeps "
             "something between calls, or draws random numbers."
         )
-    mistake = recognized(task, outcomes)
+    mistake = recognized(task, calls, outcomes)
     if mistake:
         told = " ".join((task.wrongs[mistake].__doc__ or "").split())
         return not_yet(told, mistake=mistake)
@@ -153,10 +155,10 @@ def _parameters(task: Exercise) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount]
 
 
-def recognized(task: Exercise, outcomes: list[Outcome]) -> str:
+def recognized(task: Exercise, calls: list[tuple[Any, ...]], outcomes: list[Outcome]) -> str:
     """Return the name of the wrong answer that gives these outcomes in every call, or ""."""
     for name, function in task.wrongs.items():
-        theirs, _ = run(function, task.arguments(), task.seconds)
+        theirs, _ = run(function, calls, task.seconds)
         if all(map(_alike, outcomes, theirs)):
             return name
     return ""

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..layers.lstm import LSTM
 from ..nonlinear import sigmoid
+from ..validation import require_number
 from .definition import exercise, investigation
 
 # ---------------------------------------------------------------- the widest LSTM for a budget
@@ -1586,17 +1587,6 @@ def inverse_of_tanh(n, p):
 # ---------------------------------------------------------------- keep, and yet forget
 
 
-def _number(answer):
-    """Return an answer as a number, or say why it is none."""
-    if isinstance(answer, np.ndarray) and answer.ndim == 0:
-        answer = answer.item()
-    if not isinstance(answer, (int, float, np.number)) or isinstance(answer, bool):
-        raise TypeError(f"expected one number, this is of type {type(answer).__name__}")
-    if not np.isfinite(answer):
-        raise ValueError(f"expected a finite number, this is {answer}")
-    return float(answer)
-
-
 def _noise(*shape):
     return np.random.default_rng(0).uniform(-1, 1, shape)
 
@@ -1622,7 +1612,7 @@ def keep_and_forget(answer):
     random number from −1 to 1. At least 0.5 of a memory must be left after 60 steps, and at most
     0.01 after 2000. What is left is the product of the gates, measured on the package's LSTM.
     """
-    lstm = LSTM(1, 1, rng=np.random.default_rng(0), forget_bias=_number(answer))
+    lstm = LSTM(1, 1, rng=np.random.default_rng(0), forget_bias=require_number("b_f", answer))
     for part in ("W_xh", "W_hh"):
         lstm.params[part][:] = 0
     lstm.gate("f")["W_xh"][:] = 2

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..equations import immediate_W_hh
 from ..gradients import bptt
+from ..gradients.example import H0, NET, TARGETS, X
 from ..validation import require_positive, require_size
 from .definition import exercise, investigation
 
@@ -1458,18 +1459,6 @@ def in_a_flat_list(E, W, eps):
 
 
 # ---------------------------------------------------------------- a step for 32 bits
-
-# The network of the chapter.
-NET = {
-    "W_xh": np.array([[0.5], [-0.4]]),
-    "W_hh": np.array([[0.8, -0.3], [0.4, 0.6]]),
-    "b_h": np.array([0.1, 0.0]),
-    "W_hy": np.array([[0.9, -0.7]]),
-    "b_y": np.array([0.2]),
-}
-H0 = np.array([0.2, -0.1])
-X = np.array([[1.0], [0.5], [-0.5]])
-TARGETS = np.array([[0.5], [0.2], [-0.6]])
 
 
 def _loss_32(W_hh):

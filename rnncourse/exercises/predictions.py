@@ -10,6 +10,7 @@ from ..data import tasks
 from ..experiments import starts
 from ..explorables import carousel, cliff, gates, lag, paths, unit, unroll
 from ..gradients import bptt, jacobians
+from ..gradients.example import H0, NET, TARGETS, X
 from ..nonlinear import sigmoid
 from ..validation import Array
 from .questions import QUESTIONS, question
@@ -97,8 +98,6 @@ def latch_ends() -> str:
 
 # ---------------------------------------------------------------- 2 · The chain rule through time
 
-X = np.array([[1.0], [0.5], [-0.5]])  # the inputs of the chapter
-
 
 @question(
     "older-paths",
@@ -112,7 +111,7 @@ X = np.array([[1.0], [0.5], [-0.5]])  # the inputs of the chapter
 )
 def older_paths() -> str:
     """What sign has the derivative of E_3 by the lower weight of W_xh?"""
-    found = paths.sweep(paths.NET, X, "W_xh", (3,))
+    found = paths.sweep(NET, X, "W_xh", (3,))
     total = sum(float(step.value[1, 0]) for step in found)
     return "The sum is positive too" if total > 0 else "The sum is negative"
 
@@ -129,7 +128,7 @@ def older_paths() -> str:
 )
 def crossing() -> str:
     """How many of the six paths of three errors cross from h_{n+1} to h_n?"""
-    every = [p for m in (1, 2, 3) for p in bptt.paths("W_hh", m, paths.NET, X, paths.TARGETS)]
+    every = [p for m in (1, 2, 3) for p in bptt.paths("W_hh", m, NET, X, TARGETS)]
     return str(sum(p.error_step >= 2 and p.use_step <= 1 for p in every))
 
 
@@ -144,15 +143,15 @@ def crossing() -> str:
 )
 def worst_slip() -> str:
     """Which of three slips does the most harm to the gradient of W_hh?"""
-    h, y = bptt.forward(paths.NET, X, paths.H0)
-    states = np.vstack([paths.H0, h])
-    W = paths.NET
+    h, y = bptt.forward(NET, X, H0)
+    states = np.vstack([H0, h])
+    W = NET
 
     def gradient(later: bool = True, slope: bool = True, shift: int = 0) -> Array:
         total: Array = np.zeros((2, 2))
         carried: Array = np.zeros(2)
         for t in (3, 2, 1):
-            delta_h = W["W_hy"].T @ (y[t - 1] - paths.TARGETS[t - 1]) + later * carried
+            delta_h = W["W_hy"].T @ (y[t - 1] - TARGETS[t - 1]) + later * carried
             delta_a = delta_h * (1 - slope * states[t] ** 2)
             total += np.outer(delta_a, states[t - 1 + shift])
             carried = W["W_hh"].T @ delta_a
@@ -182,25 +181,11 @@ def worst_slip() -> str:
 )
 def best_rate() -> str:
     """Which learning rate brings the loss down the most in one update?"""
-    W = paths.NET
-    h, y = bptt.forward(W, X, paths.H0)
-    states = np.vstack([paths.H0, h])
-    later: Array = np.zeros(2)
-    dW = {name: np.zeros_like(value) for name, value in W.items()}
-    for t in (3, 2, 1):
-        delta_y = eq.delta_y_squared_error(y[t - 1], paths.TARGETS[t - 1])
-        delta_a = eq.delta_a(eq.delta_h(delta_y, later, W["W_hy"], W["W_hh"]), states[t])
-        dW["W_hh"] += eq.grad_W_hh(delta_a, states[t - 1])
-        dW["W_xh"] += eq.grad_W_xh(delta_a, X[t - 1])
-        dW["b_h"] += eq.grad_b_h(delta_a)
-        dW["W_hy"] += eq.grad_W_hy(delta_y, states[t])
-        dW["b_y"] += eq.grad_b_y(delta_y)
-        later = delta_a
+    _, dW = bptt.bptt(NET, X, TARGETS, H0)
     after = {}
     for rate in (0.01, 0.1, 1.0):
-        moved = {name: eq.update(W[name], dW[name], rate) for name in W}
-        _, y = bptt.forward(moved, X, paths.H0)
-        after[rate] = eq.squared_error(y, paths.TARGETS)
+        moved = {name: eq.update(W, dW[name], rate) for name, W in NET.items()}
+        after[rate], _ = bptt.bptt(moved, X, TARGETS, H0)
     return f"{min(after, key=lambda rate: after[rate]):g}"
 
 

@@ -10,8 +10,6 @@ A question is written down as the function that computes its key:
 
 import html
 import inspect
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,9 +19,12 @@ from typing import Any
 import anywidget
 import traitlets
 
+from ..explorables.base import function, in_script, source
 from ..notebook import display_with_twin
 
 FOLDER = Path(__file__).parent
+MODULE = source(str(FOLDER / "question.js"))
+STYLE = source(str(FOLDER / "question.css"))
 WORDS = {
     "label": "Your prediction",
     "number": "A number:",
@@ -109,39 +110,29 @@ def question(
 
 
 @cache
-def source(file: str) -> str:
-    """Return a script or style sheet without its comments and indentation."""
-    text = (FOLDER / file).read_text(encoding="utf-8")
-    text = re.sub(r"^ *(/\*\*.*?\*/|//.*?)\n", "", text, flags=re.DOTALL | re.MULTILINE)
-    return re.sub(r"\n\s*", "\n", text).strip() + "\n"
-
-
-@cache
 def script() -> str:
     """Return what all questions of a page need, as a classic script: it sets `rnnAsk`.
 
     ``rnnAsk(spec)`` runs right behind the question's place, so that nothing moves afterwards.
     """
-    code = re.sub(r"^export (default .*\n)?", "", source("question.js"), flags=re.MULTILINE)
-    return (
-        f'globalThis.rnnAsk = (() => {{\n"use strict";\n{code}'
-        "return (spec) => {\n"
+    ask = (
+        "(spec) => {\n"
         'const all = document.querySelectorAll(`[data-question="${spec.name}"]`);\n'
-        "render({ model: { get: () => spec }, el: all[all.length - 1] });\n};\n})();\n"
+        "render({ model: { get: () => spec }, el: all[all.length - 1] });\n}"
     )
+    return f"globalThis.rnnAsk = {function(MODULE, ask)};\n"
 
 
 @cache
 def shared_element() -> str:
     """Return the elements that give a page what its questions share."""
-    return f"<style>\n{source('question.css')}</style>\n<script>\n{script()}</script>\n"
+    return f"<style>\n{STYLE}</style>\n<script>\n{script()}</script>\n"
 
 
 class Ask(anywidget.AnyWidget):
     """A question as a widget."""
 
-    _esm = source("question.js")
-    _css = source("question.css")
+    _esm, _css = MODULE, STYLE
     _question = traitlets.Dict().tag(sync=True)
 
     def __init__(self, asked: Question) -> None:
@@ -153,13 +144,11 @@ class Ask(anywidget.AnyWidget):
 
     def to_html(self) -> str:
         """Return the question for a page without a kernel; without JavaScript, its choices."""
-        spec = self.asked.spec()
-        choices = " · ".join(r["choice"] for r in spec["replies"] if "choice" in r)
-        data = json.dumps(spec, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        choices = " · ".join(answer for answer in self.asked.replies if isinstance(answer, str))
         plain = f"<p>{html.escape(choices)}</p>" if choices else ""
         return (
             f'<div data-question="{self.asked.name}">{plain}</div>\n{shared_element()}'
-            f"<script>rnnAsk({data});</script>"
+            f"<script>rnnAsk({in_script(self._question)});</script>"
         )
 
     def _ipython_display_(self) -> None:

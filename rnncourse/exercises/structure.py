@@ -1,11 +1,10 @@
 """Exercises of chapter 1: the structure of a recurrent network."""
 
-import numbers
-
 import numpy as np
 
 from .. import equations as eq
 from ..nonlinear import sigmoid
+from ..validation import require_number
 from .definition import exercise, investigation
 
 
@@ -1576,11 +1575,9 @@ def _values(answer, names):
 
 
 def _number(value, name):
-    """Return a value as a float; say what is wrong if it is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValueError(f"{name} is of type {type(value).__name__}, expected a number")
-    number = float(value)
-    if not abs(number) <= MOST:
+    """Return a value as a float; say what is wrong if it is no number of a sensible size."""
+    number = require_number(name, value)
+    if abs(number) > MOST:
         raise ValueError(f"{name} is {number}, expected a number from −{MOST} to {MOST}")
     return number
 

@@ -143,7 +143,10 @@ def words() -> dict[str, dict[str, str]]:
 
 @cache
 def source(file: str) -> str:
-    """Return a script or style sheet without its comment lines, empty lines and indentation."""
+    """Return a script or style sheet without its comment lines, empty lines and indentation.
+
+    `file` lies beside this module, or is a whole path.
+    """
     text = (FOLDER / file).read_text(encoding="utf-8")
     text = re.sub(r"^ */\*\*.*?\*/\n", "", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"^ *//.*\n", "", text, flags=re.MULTILINE)
@@ -186,7 +189,7 @@ def module(name: str) -> str:
 # opened as a file. So a page has classic scripts, made from the same sources.
 
 
-def _function(code: str, result: str) -> str:
+def function(code: str, result: str) -> str:
     """Return the code of modules as a function that is called at once and returns `result`."""
     inner = re.sub(r"^export (default .*\n)?", "", code, flags=re.MULTILINE)
     return f'(() => {{\n"use strict";\n{inner}return {result};\n}})()'
@@ -197,13 +200,13 @@ def kit_script() -> str:
     """Return what all figures of a page need, as a classic script: it sets `rnncourse`."""
     code = _code([*files("kit.js"), "twin.js"])
     names = ", ".join(re.findall(r"^export (?:const|function) (\w+)", code, re.MULTILINE))
-    return f"globalThis.rnncourse = {_function(code, f'{{ {names} }}')};\n"
+    return f"globalThis.rnncourse = {function(code, f'{{ {names} }}')};\n"
 
 
 @cache
 def kit_element() -> str:
     """Return the element that gives a page the kit and its style sheet."""
-    return f"<script>\n{kit_script()}rnncourse.dress({_in_script(source('kit.css'))});\n</script>\n"
+    return f"<script>\n{kit_script()}rnncourse.dress({in_script(source('kit.css'))});\n</script>\n"
 
 
 @cache
@@ -215,17 +218,17 @@ def _expression(name: str) -> str:
     names = chain(*(names.split(", ") for names, file in imports if file in kit))
     taken = ", ".join(sorted(set(names)))
     worker = work(WORK[name]) if name in WORK else ""
-    return _function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}{worker}", "explorable")
+    return function(f"const {{ {taken} }} = rnncourse;\n{_code(own)}{worker}", "explorable")
 
 
 @cache
 def play_script() -> str:
     """Return what trains a network without a worker, as a classic script: it sets `coursePlay`."""
     offered = "{ forward, room, run, solved }"
-    return f"globalThis.coursePlay = {_function(_code(files('play.js')), offered)};\n"
+    return f"globalThis.coursePlay = {function(_code(files('play.js')), offered)};\n"
 
 
-def _in_script(data: object) -> str:
+def in_script(data: object) -> str:
     """Return `data` as JSON that may stand in a script element."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -312,14 +315,14 @@ class Explorable(anywidget.AnyWidget):
         drawing = source(f"stills/{self.name}.svg")
         size = re.findall(r'width="\d+" height="\d+"', drawing)[0]
         picture = html.escape(f"data:image/svg+xml,{quote(drawing, safe=ADDRESS)}")
-        state = html.escape(_in_script(self.state))
+        state = html.escape(in_script(self.state))
         return (
             f'<div data-explorable="{self.name}" data-state="{state}">'
             f'<img src="{picture}" alt="{html.escape(own["still"])}" {size} '
             f'style="width:100%;height:auto">'
             f"<p>{html.escape(words()['kit']['without'])}</p></div>\n"
             f"{kit_element()}<script>\n"
-            f"rnncourse.start({_in_script(self.spec())}, {_expression(self.name)});\n</script>"
+            f"rnncourse.start({in_script(self.spec())}, {_expression(self.name)});\n</script>"
         )
 
     def _ipython_display_(self) -> None:

@@ -9,19 +9,10 @@ from numpy.typing import ArrayLike
 
 from .. import equations as eq
 from ..gradients import bptt
+from ..gradients.example import H0, NET, TARGETS
 from ..validation import Array, require_choice, whole_numbers
 from .base import Choice, Explorable, Number
 
-# The network of chapter 2: H = 2, D = 1, O = 1.
-NET = {
-    "W_xh": np.array([[0.5], [-0.4]]),
-    "W_hh": np.array([[0.8, -0.3], [0.4, 0.6]]),
-    "b_h": np.array([0.1, 0.0]),
-    "W_hy": np.array([[0.9, -0.7]]),
-    "b_y": np.array([0.2]),
-}
-H0 = np.array([0.2, -0.1])
-TARGETS = np.array([[0.5], [0.2], [-0.6]])
 # The errors that can be chosen, as the steps that count, newest first.
 STEPS = {"E1": (1,), "E2": (2,), "E3": (3,), "E": (3, 2, 1)}
 USED = ("W_hh", "W_xh")  # the weights that can be chosen

@@ -2,7 +2,7 @@
 
 `bptt` takes the chain rule through time apart, path by path. `jacobians` measures how far a
 gradient reaches. `check` compares gradients with finite differences, measures their norm and clips
-them.
+them. `example` is the network that chapter 2 works through by hand.
 """
 
 from . import bptt, jacobians

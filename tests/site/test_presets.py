@@ -12,7 +12,6 @@ from rnncourse.experiments import playground
 from rnncourse.explorables import Playground
 
 SITE = Path(__file__).parents[2] / "_build" / "html" / "book"
-COUNTS = ["none", "one", "two", "three", "four", "five"]
 PRESETS = {  # the page, what its figure sets, and the story that is
     "3-gradients/stalls": ({}, "long"),
     "3-gradients/starts": ({"init": "orthogonal"}, "orthogonal"),
