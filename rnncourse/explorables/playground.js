@@ -1,6 +1,6 @@
 /* global work */ // The function that a worker runs: what work.js exports.
 
-import { axes, circle, clamp, fmt, framed, html, line, path, power, rect, tag, text } from "./draw.js";
+import { axes, circle, clamp, fmt, framed, halo, html, line, path, power, rect, tag, text } from "./draw.js";
 import { mount, put } from "./kit.js";
 import { worker } from "./worker.js";
 import { curve, upward } from "./curves.js";
@@ -26,7 +26,6 @@ function named(labels, right, bottom) {
   const sorted = [...labels].sort((a, b) => a.y - b.y);
   sorted.forEach((one, i) => (one.y = Math.max(one.y, i ? sorted[i - 1].y + 15 : 0)));
   const over = Math.max(0, (sorted.at(-1)?.y ?? 0) - bottom);
-  const halo = { style: "paint-order:stroke;stroke:var(--card);stroke-width:4px" };
   return sorted.map(({ x, y, s, cls }) => {
     const before = x + 9 + 7 * s.length > right;
     return text(before ? x - 9 : x + 9, y - over, s, cls, before ? "end" : "start", halo);
@@ -246,7 +245,7 @@ function view(ui, model) {
   const recall = () => (localStorage.getItem(STORE) ?? "").split(",").forEach((key) => Object.hasOwn(data.challenges, key) && met.add(key));
   /** What the run that has just been solved meets. */
   function meet() {
-    const has = { ...JSON.parse(known), parameters: now.size, updates: finished };
+    const has = { ...begun, parameters: now.size, updates: finished };
     won = Object.keys(data.challenges).filter((key) => meets(data.challenges[key], has));
     store(recall); // another copy may have met some
     won.forEach((key) => met.add(key));
