@@ -243,7 +243,7 @@ function view(ui, model) {
     if (bad) return told();
     const parts = {
       layer: t(`layer.${s.layer}`), units: s.units, temperature: fmt(s.temperature, 1), k: grouped(count), bits: fmt(mean()), held: fmt(held),
-      nothing: fmt(spelled.nothing), often: fmt(spelled.often), line: (now || kept.at(-1).line).slice(0, 60).replace(/[\s_^]+/g, " "),
+      nothing: fmt(spelled.nothing), often: fmt(spelled.often), line: [...(now || kept.at(-1).line)].slice(0, 60).join("").replace(/[\s_^]+/g, " "),
     };
     const best = Math.min(...looks.at().map(([, bits]) => bits));
     const end = error ? t("diverged", { k: count + 1, rate: s.learning_rate }) : held > best + 0.2 ? t("heart") : "";

@@ -232,7 +232,7 @@ def says(page, words):
 def updates(page, least):
     """Wait until there were so many updates."""
     page.wait_for_function(
-        """(least) => +(document.querySelector('.summary').textContent.replace(',', '')
+        """(least) => +(document.querySelector('.summary').textContent.replaceAll(',', '')
           .match(/after (\\d+) up/)?.[1] ?? 0) >= least""",
         arg=least,
     )
@@ -306,6 +306,7 @@ def test_a_text_changed_while_it_trains_begins_a_new_run(page):
     text = "하늘 아래 하나, 하늘 위에 둘 😀. " * 3
     write(page, text)
     said = says(page, "not trained yet")
+    assert not re.search("[\ud800-\udfff]", said)  # no character is cut in two
     assert own_text.Run(text, own_text.Settings(**SMALL)).write()[:10] in said
     button(page, "Train").click()
     updates(page, 30)
