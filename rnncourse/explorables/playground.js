@@ -110,7 +110,7 @@ function view(ui, model) {
   const away = () => training && helper.send({ go: !document.hidden });
   document.addEventListener("visibilitychange", away);
   ui.leave = () => (document.removeEventListener("visibilitychange", away), helper?.end());
-  ui.busy = () => training || quiet;
+  ui.busy = () => training || quiet || ui.root.hasAttribute("aria-busy"); // the gradient is still to come
   ui.reset = () => ([known, earlier, losses] = ["", [], curve()]);
 
   /** A new run with the present settings; the one before is kept to compare. */

@@ -40,6 +40,8 @@ def listen(browser, tmp_path):
         page.add_init_script(HEAR)
         page.goto(write(tmp_path / "page.html", html))
         page.clock.run_for(3000)
+        found(page)
+        page.clock.run_for(3000)
         return page
 
     yield open_page
@@ -62,12 +64,18 @@ def play(page):
     return False
 
 
+def found(page):
+    """Wait for what a worker finds: the page's time stands still, the worker's does not."""
+    page.locator(".rnnx[aria-busy]").wait_for(state="detached")
+
+
 def nudge_thrice(page):
     slider = page.locator("input[type=range]:visible:enabled").first
     slider.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
         page.clock.run_for(100)
+    found(page)
 
 
 @EACH
