@@ -2,7 +2,7 @@
 
 const STORE = "rnncourse-answers";
 
-/** What was answered in this browser, by the names of the questions; nothing where it refuses to keep anything. */
+/** What was answered in this browser, { answer, right } by the names of the questions; nothing where it keeps nothing. */
 export function answers() {
   try {
     return JSON.parse(localStorage.getItem(STORE)) ?? {};
@@ -10,9 +10,9 @@ export function answers() {
     return {};
   }
 }
-function keep(name, answer) {
+function keep(name, answer, right) {
   try {
-    localStorage.setItem(STORE, JSON.stringify({ ...answers(), [name]: answer }));
+    localStorage.setItem(STORE, JSON.stringify({ ...answers(), [name]: { answer, right } }));
   } catch {} // a browser that keeps nothing: the reply is there all the same
 }
 
@@ -32,6 +32,34 @@ function add(parent, name, properties = {}) {
   return one;
 }
 
+/** A picture on whose curve a point is set, by its slider or by a press on the curve; returns the slider. */
+function point(parent, { svg, places, x, label }, words) {
+  const box = add(parent, "div", { className: "picture", innerHTML: svg });
+  const drawing = box.firstChild;
+  const mark = document.createElementNS(drawing.namespaceURI, "circle");
+  drawing.append(mark);
+  mark.setAttribute("r", 7);
+  const slider = add(box, "input", { type: "range", min: 0, max: x.length - 1, value: Math.floor(x.length / 2), ariaLabel: label });
+  const said = add(box, "span", { ariaHidden: true });
+  const place = () => {
+    const [left, top] = places[slider.value];
+    mark.setAttribute("cx", left);
+    mark.setAttribute("cy", top);
+    slider.ariaValueText = said.textContent = `${words.point} ${`${x[slider.value]}`.replace("-", "\u2212")}.`;
+  };
+  slider.oninput = place;
+  drawing.onpointerdown = drawing.onpointermove = (event) => {
+    if (!event.buttons) return;
+    const { left, width } = drawing.getBoundingClientRect();
+    const at = ((event.clientX - left) / width) * drawing.viewBox.baseVal.width;
+    const gaps = places.map(([across]) => Math.abs(across - at));
+    slider.value = gaps.indexOf(Math.min(...gaps));
+    place();
+  };
+  place();
+  return { slider, place };
+}
+
 /** In Jupyter, what stands in for the question without a kernel is the last one before this widget. */
 function hideTwin(name, el) {
   const area = el.closest(".jp-OutputArea") ?? document;
@@ -41,13 +69,15 @@ function hideTwin(name, el) {
 }
 
 export function render({ model, el }) {
-  const { name, label, replies, right, words } = model.get("_question");
+  const { name, label, replies, right, words, picture } = model.get("_question");
   el.replaceChildren();
   if (model.on) hideTwin(name, el);
   const root = add(el, "div", { className: "rnnq", role: "group", ariaLabel: label });
   const row = add(root, "div", { className: "answers" });
   const reply = add(root, "p", { className: "reply" });
   reply.setAttribute("role", "status");
+
+  let set; // the point of a picture
 
   function show(answer) {
     const k = replyTo(replies, answer);
@@ -62,7 +92,7 @@ export function render({ model, el }) {
   }
   function answer(given) {
     show(given);
-    keep(name, given);
+    keep(name, given, replyTo(replies, given) === right);
     if (replyTo(replies, given) === right) unfold();
   }
   /** Open the answer that stands folded behind the question. */
@@ -76,6 +106,10 @@ export function render({ model, el }) {
     replies.forEach(({ choice }, k) => {
       add(row, "button", { type: "button", textContent: choice, value: k, onclick: () => answer(choice) }).setAttribute("aria-pressed", "false");
     });
+  } else if (picture) {
+    set = point(root, picture, words);
+    root.append(row, reply);
+    add(row, "button", { type: "button", textContent: words.check, onclick: () => answer(picture.x[set.slider.value]) });
   } else {
     const form = add(row, "form");
     const field = add(add(form, "label", { textContent: `${words.number} ` }), "input", { inputMode: "decimal", size: 10, autocomplete: "off" });
@@ -89,7 +123,12 @@ export function render({ model, el }) {
       } else answer(given);
     };
   }
-  const before = answers()[name];
-  if (replyTo(replies, before) >= 0) show(before);
+  const before = answers()[name]?.answer;
+  if (replyTo(replies, before) < 0) return;
+  if (picture) {
+    set.slider.value = picture.x.indexOf(before);
+    set.place();
+  }
+  show(before);
 }
 export default { render };

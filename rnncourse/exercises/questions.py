@@ -6,11 +6,15 @@ A question is written down as the function that computes its key:
     def fifty_steps():
         "What is asked, in words."
         return str(round(50 * np.log10(1.3 / 0.7)))
+
+The replies stand by the choices, or by ranges of numbers. Where there is a `picture`, the number is
+the place of a point that is set on its curve.
 """
 
 import html
 import inspect
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,18 +25,93 @@ import traitlets
 
 from ..explorables.base import function, in_script, source
 from ..notebook import display_with_twin
+from ..validation import Array
 
 FOLDER = Path(__file__).parent
 MODULE = source(str(FOLDER / "question.js"))
 STYLE = source(str(FOLDER / "question.css"))
 WORDS = {
-    "label": "Your prediction",
+    "label": "Your answer",
     "number": "A number:",
+    "point": "The point is at",
     "check": "Check",
     "empty": "Type a number first.",
     "no": "“{given}” is no number that can be read here. Write 0.05, 5e-2 or 5 · 10^-2.",
 }
 Range = tuple[float, float]
+
+
+WIDTH, HEIGHT = 360, 190  # of a picture, in its own units
+LEFT, RIGHT, TOP, BOTTOM = 46, 348, 26, 150
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A curve on which a point is set.
+
+    Attributes
+    ----------
+    x, y : equally many numbers, `x` evenly spaced; the point can be set on each
+    x_label, y_label : what they are
+    dashed : a second curve to compare with, as many numbers as `y`
+    """
+
+    x: Array
+    y: Array
+    x_label: str
+    y_label: str
+    dashed: Array | tuple[()] = ()
+
+    @property
+    def places(self) -> list[tuple[float, float]]:
+        """Where in the picture the point can be set."""
+        return self._drawn(self.y)
+
+    def _ends(self) -> tuple[float, float]:
+        return min(*self.y, *self.dashed), max(*self.y, *self.dashed)
+
+    def _drawn(self, curve: Array | tuple[()]) -> list[tuple[float, float]]:
+        low, high = self._ends()
+        across = [LEFT + (RIGHT - LEFT) * k / (len(self.x) - 1) for k in range(len(curve))]
+        down = [BOTTOM - (BOTTOM - TOP) * (y - low) / (high - low) for y in curve]
+        return [(round(a, 1), round(b, 1)) for a, b in zip(across, down, strict=True)]
+
+    def svg(self) -> str:
+        """Return the picture without a point."""
+        ends = [f"{v:g}".replace("-", "\N{MINUS SIGN}") for v in (self.x[0], self.x[-1])]
+        low, high = (f"{v:.3g}".replace("-", "\N{MINUS SIGN}") for v in self._ends())
+        texts = [
+            (0, 14, "start", self.y_label),
+            (LEFT - 6, TOP + 5, "end", high),
+            (LEFT - 6, BOTTOM + 1, "end", low),
+            (LEFT, BOTTOM + 19, "middle", ends[0]),
+            (RIGHT, BOTTOM + 19, "end", ends[1]),
+            ((LEFT + RIGHT) / 2, BOTTOM + 36, "middle", self.x_label),
+        ]
+        curves = [
+            f'<polyline{kind} points="{" ".join(f"{a:g},{b:g}" for a, b in self._drawn(curve))}"/>'
+            for kind, curve in (("", self.y), (' class="dashed"', self.dashed))
+            if len(curve)
+        ]
+        words = html.escape(f"{self.y_label} over {self.x_label}, from {ends[0]} to {ends[1]}")
+        return (
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{words}">'
+            f'<path class="axis" d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}"/>{"".join(curves)}'
+            + "".join(
+                f'<text x="{a:g}" y="{b}" text-anchor="{anchor}">{html.escape(text)}</text>'
+                for a, b, anchor, text in texts
+            )
+            + "</svg>"
+        )
+
+    def spec(self) -> dict[str, Any]:
+        """Return what the page needs to know to set a point."""
+        return {
+            "svg": self.svg(),
+            "places": self.places,
+            "x": [float(f"{x:.6g}") for x in self.x],
+            "label": self.x_label,
+        }
 
 
 @dataclass(frozen=True)
@@ -46,12 +125,14 @@ class Question:
     replies : for each choice, or each range of numbers, what whoever answers it is told; of ranges
         the first that holds the number counts
     key : a function that computes the right choice, or the right number
+    picture : a function that computes the curve on which a point is the answer
     """
 
     name: str
     page: str
     replies: Mapping[str, str] | Mapping[Range, str]
     key: Callable[[], str | float]
+    picture: Callable[[], Picture] | None = None
 
     @property
     def asked(self) -> str:
@@ -91,6 +172,7 @@ class Question:
             "replies": replies,
             "right": self.right,
             "words": WORDS,
+            "picture": self.picture().spec() if self.picture else None,
         }
 
 
@@ -98,15 +180,32 @@ QUESTIONS: dict[str, Question] = {}
 
 
 def question(
-    name: str, *, page: str, replies: Mapping[str, str] | Mapping[Range, str]
+    name: str,
+    *,
+    page: str,
+    replies: Mapping[str, str] | Mapping[Range, str],
+    picture: Callable[[], Picture] | None = None,
 ) -> Callable[[Callable[[], str | float]], Question]:
-    """Make a question of the function that computes its key, as a decorator."""
+    """Make a question of the function that computes its key, as a decorator.
+
+    Raises
+    ------
+    ValueError
+        There is one of that name.
+    """
 
     def define(key: Callable[[], str | float]) -> Question:
-        QUESTIONS[name] = made = Question(name, page, replies, key)
+        if name in QUESTIONS:
+            raise ValueError(f"there are two questions {name!r}, expected one")
+        QUESTIONS[name] = made = Question(name, page, replies, key, picture)
         return made
 
     return define
+
+
+def closest(value: float, choices: Sequence[float]) -> float:
+    """Return the choice that lies nearest to `value`, as a factor."""
+    return min(choices, key=lambda choice: abs(math.log(value / choice)))
 
 
 @cache
@@ -145,7 +244,8 @@ class Ask(anywidget.AnyWidget):
     def to_html(self) -> str:
         """Return the question for a page without a kernel; without JavaScript, its choices."""
         choices = " · ".join(answer for answer in self.asked.replies if isinstance(answer, str))
-        plain = f"<p>{html.escape(choices)}</p>" if choices else ""
+        picture = self._question["picture"]
+        plain = picture["svg"] if picture else f"<p>{html.escape(choices)}</p>" if choices else ""
         return (
             f'<div data-question="{self.asked.name}">{plain}</div>\n{shared_element()}'
             f"<script>rnnAsk({in_script(self._question)});</script>"

@@ -12,8 +12,8 @@ pytest.importorskip("anywidget", reason="the questions need anywidget")
 from browsers import PATIENCE, serving
 
 from rnncourse import exercises
-from rnncourse.exercises.predictions import QUESTIONS
-from rnncourse.exercises.questions import Ask, Question
+from rnncourse.exercises.predictions import QUESTIONS, structure
+from rnncourse.exercises.questions import WIDTH, Ask, Question, question
 
 BOOK = Path(__file__).parents[2] / "book"
 EACH = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=lambda asked: asked.name)
@@ -153,7 +153,10 @@ def test_a_browser_that_keeps_nothing_answers_all_the_same(browser, site):
     page.close()
 
 
-@pytest.mark.parametrize("kept", ["", "{", "null", "3", '{"friend": "never"}', '{"friend": null}'])
+@pytest.mark.parametrize(
+    "kept",
+    ["", "{", "null", "3", '{"friend": {"answer": "never"}}', '{"friend": {}}', '{"friend": null}'],
+)
 def test_what_is_kept_may_be_damaged(browser, site, kept):
     context = browser.new_context()
     page = context.new_page()
@@ -173,3 +176,57 @@ def test_without_javascript_the_choices_can_be_read(browser, site):
     page.goto(site)
     assert page.get_by_text("almost always · nine times in ten · half of the time").is_visible()
     context.close()
+
+
+# ---------------------------------------------------------------- a point on a picture
+
+
+@pytest.fixture
+def stays(browser, tmp_path):
+    """The question where the state of a unit stays."""
+    html = exercises.predict("where-it-stays").to_html()
+    (tmp_path / "index.html").write_text(f"<!doctype html><meta charset=utf-8>{html}{ANSWER}")
+    context = browser.new_context(viewport={"width": 390, "height": 600}, has_touch=True)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    with serving(tmp_path) as address:
+        page.goto(address)
+        yield page
+    context.close()
+
+
+def test_a_point_is_set_by_a_press_on_the_curve_and_by_keys(stays):
+    slider, reply = stays.get_by_role("slider"), stays.get_by_role("status")
+    circle, check = stays.locator(".rnnq circle"), stays.get_by_role("button", name="Check")
+    box = stays.locator(".rnnq svg").bounding_box()
+    scale = box["width"] / WIDTH
+    left, _ = structure.one_step().places[86]
+    stays.mouse.click(box["x"] + scale * left, box["y"] + 80 * scale)
+    assert slider.get_attribute("aria-valuetext") == "The point is at 0.96."
+    assert float(circle.get_attribute("cx")) == left
+    check.click()
+    assert reply.inner_text().startswith("✓ It stays at 0.9575")
+    slider.focus()
+    for _ in range(10):
+        stays.keyboard.press("ArrowRight")
+    assert stays.get_by_text("The point is at 1.06.").is_visible()
+    check.click()
+    assert reply.inner_text().startswith("✗ From there it moves down")
+    stays.reload()
+    assert stays.get_by_text("The point is at 1.06.").is_visible()
+    assert reply.inner_text().startswith("✗ From there it moves down")
+
+
+def test_the_picture_names_itself_and_is_there_without_javascript(browser, tmp_path):
+    html = exercises.predict("where-it-stays").to_html()
+    assert 'aria-label="the state after over the state before, from 0.1 to 1.1"' in html
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_content(html)
+    assert page.get_by_role("img").is_visible()
+    context.close()
+
+
+def test_two_questions_of_one_name_are_an_error():
+    with pytest.raises(ValueError, match="there are two questions 'friend', expected one"):
+        question("friend", page="1-structure/memory", replies={})(lambda: "1")

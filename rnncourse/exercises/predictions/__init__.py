@@ -1,0 +1,7 @@
+"""The questions that are answered in the page, chapter by chapter, each with its computed key:
+`structure`, `paths`, `gradients` and `gates`, as the exercises."""
+
+from ..questions import QUESTIONS
+from . import gates, gradients, paths, structure  # noqa: F401  (the questions)
+
+__all__ = ["QUESTIONS"]
