@@ -2,7 +2,8 @@
 
 Each figure's HTML is whole, so that it works on any page: it brings the kit with it. In the book
 the kit is a file that the head of a page loads and that all pages share. It has to be there when
-the parser meets a figure, so it is never deferred. Each figure also gets an anchor, so that links
+the parser meets a figure, so it is never deferred. So it is with the playground's own script, which
+is large and stands on several pages. Each figure also gets an anchor, so that links
 to it work: ``explore-gates``, and further ones of its kind ``explore-gates-2`` and so on.
 """
 
@@ -14,12 +15,14 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from rnncourse.exercises import questions
-from rnncourse.explorables.base import kit_element, kit_script, source
+from rnncourse.explorables.base import expression, kit_element, kit_script, source
 
 FIGURE = re.compile(r'<div data-explorable="(\w+)"')
 QUESTION = '<div data-question="'
+PLAYGROUND = "rnncourse.playground"
 FILES = {
     "explorables.js": kit_script,
+    "playground.js": lambda: f"{PLAYGROUND} = {expression('playground')};\n",
     "explorables.css": lambda: source("kit.css"),
     "questions.js": questions.script,
     "questions.css": lambda: questions.STYLE,
@@ -37,6 +40,7 @@ def shared(body: str) -> str:
 
     for element in (kit_element(), questions.shared_element()):
         body = body.replace(element, "")
+    body = body.replace(f"{expression('playground')});", f"{PLAYGROUND});")
     return FIGURE.sub(anchored, body)
 
 
@@ -55,6 +59,8 @@ def share(app: Sphinx, page: str, template: str, context: dict[str, Any], doctre
     context["body"] = shared(body)
     if FIGURE.search(body):
         app.add_js_file("explorables.js")
+    if PLAYGROUND in context["body"]:
+        app.add_js_file("playground.js")
     if QUESTION in body:
         app.add_js_file("questions.js")
 

@@ -100,6 +100,34 @@ const reading = new IntersectionObserver(
 );
 for (const heading of entries.keys()) reading.observe(heading);
 
+// ---- what was answered: kept in this browser by the questions (rnncourse/exercises/question.js) --------
+
+function answers() {
+  try {
+    return JSON.parse(localStorage.getItem("rnncourse-answers")) ?? {};
+  } catch {
+    return {};
+  }
+}
+const here = all("article div[data-question]").map((one) => one.dataset.question);
+const time = document.querySelector(".course-time");
+const hurry = time?.textContent;
+/** Say below the title how many questions are answered right, and mark the pages with nothing left to answer. */
+function markAnswers() {
+  const given = answers();
+  const right = (name) => given[name]?.right === true;
+  const n = here.filter(right).length;
+  if (time && here.length) time.textContent = `${hurry} · ${n ? `${n} of ` : ""}${here.length} ${here.length > 1 ? "questions" : "question"}${n ? " answered" : ""}`;
+  for (const link of all("[data-questions]")) {
+    const done = link.dataset.questions.split(" ").every(right);
+    link.classList.toggle("answered", done);
+    done ? link.setAttribute("aria-description", "all questions answered") : link.removeAttribute("aria-description");
+  }
+}
+addEventListener("answered", markAnswers);
+addEventListener("storage", markAnswers); // another tab has answered
+markAnswers();
+
 // ---- code that can be copied -----------------------------------------------------------------------
 
 /** Say it to those who listen. */

@@ -93,6 +93,7 @@ export function render({ model, el }) {
   function answer(given) {
     show(given);
     keep(name, given, replyTo(replies, given) === right);
+    dispatchEvent(new Event("answered")); // for who counts them
     if (replyTo(replies, given) === right) unfold();
   }
   /** Open the answer that stands folded behind the question. */

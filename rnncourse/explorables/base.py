@@ -210,7 +210,7 @@ def kit_element() -> str:
 
 
 @cache
-def _expression(name: str) -> str:
+def expression(name: str) -> str:
     """Return the explorable `name` as an expression, for a page that has the kit."""
     kit = files("kit.js")
     own = [file for file in files(f"{name}.js") if file not in kit]
@@ -322,7 +322,7 @@ class Explorable(anywidget.AnyWidget):
             f'style="width:100%;height:auto">'
             f"<p>{html.escape(words()['kit']['without'])}</p></div>\n"
             f"{kit_element()}<script>\n"
-            f"rnncourse.start({in_script(self.spec())}, {_expression(self.name)});\n</script>"
+            f"rnncourse.start({in_script(self.spec())}, {expression(self.name)});\n</script>"
         )
 
     def _ipython_display_(self) -> None:

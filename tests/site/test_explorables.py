@@ -400,6 +400,20 @@ def test_without_javascript_there_is_a_picture_and_a_sentence(browser, addresses
     context.close()
 
 
+def test_the_playground_is_one_file_that_pages_share():
+    code = expression("playground")
+    script = (SITE / "_static" / "playground.js").read_text(encoding="utf-8")
+    assert script == f"rnncourse.playground = {code};\n"
+    users = [p for p in pages(SITE) if 'data-explorable="playground"' in (SITE / p).read_text("utf-8")]
+    assert len(users) > 3
+    for name in users:
+        text = (SITE / name).read_text("utf-8")
+        assert code not in text
+        loaded = [s["src"] for s in BeautifulSoup(text, "html.parser").head.find_all("script", src=True)]
+        files = [re.sub(r".*/|\?.*", "", address) for address in loaded]
+        assert files.index("explorables.js") < files.index("playground.js")
+
+
 @pytest.mark.parametrize("page_name", PAGES)
 def test_the_kit_is_one_file_that_pages_share(page_name):
     page = BeautifulSoup((SITE / page_name).read_text(encoding="utf-8"), "html.parser")
