@@ -10,11 +10,12 @@ with the processor slowed four times: the slider with the median, and the slowes
 A training step is one of an LSTM with its loss, gradients, clipping and Adam, at T = 50, B = 32,
 D = 8, H = 16 and O = 4: as the playground makes it in the page, and as the package does, by turns.
 
-Last, the playground as it trains in its worker, by turns with the same runs in Python: updates and
+Then the playground as it trains in its worker, by turns with the same runs in Python: updates and
 pictures a second, the processor's time for a picture and its longest task on the page's own thread
-(medians of the rounds), and the memory of page and worker from update 1,000 to update 20,000.
+(medians of the rounds). Last, for it and for the network that learns a text, the memory of page and
+worker from update 1,000 to update 20,000.
 
-python benchmarks/explorables.py playground     the last two alone, which need no book
+python benchmarks/explorables.py playground     the last three alone, which need no book
 """
 
 import json
@@ -31,7 +32,7 @@ from playwright.sync_api import sync_playwright
 
 from rnncourse import LSTM, Adam, Model, Readout, clip_by_global_norm
 from rnncourse.experiments import playground
-from rnncourse.explorables import Playground
+from rnncourse.explorables import Playground, Writer
 from rnncourse.explorables.base import FOLDER, kit_script, module, source, words
 
 ROOT = Path(__file__).parents[1]
@@ -121,10 +122,10 @@ TASKS = """() => {
 }"""
 
 
-def playground_page(browser, folder: str, **values):
-    """Open a playground of its own in a page."""
-    path = Path(folder, "playground.html")
-    html = Playground(rule="sgd", learning_rate=0.001, **values).to_html()  # it is never solved
+def figure_page(browser, folder: str, figure):
+    """Open a figure in a page of its own."""
+    path = Path(folder, f"{figure.name}.html")
+    html = figure.to_html()
     path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}", encoding="utf-8")
     page = browser.new_page(viewport={"width": 780, "height": 900})
     page.goto(path.as_uri())
@@ -140,8 +141,13 @@ def press(page, name: str) -> None:
 def count(page) -> int:
     """Return after how many updates the figure is; it has to pause."""
     settle(page)
-    found = re.search(r"after (\d+) updates", page.locator(".summary").inner_text())
-    return int(found[1]) if found else 0
+    return updates_told(page)
+
+
+def updates_told(page) -> int:
+    """Return of how many updates the summary speaks."""
+    found = re.search(r"after ([\d,]+) updates", page.locator(".summary").inner_text())
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def round_in_page(page, client, seconds: float) -> tuple[float, float, float, float]:
@@ -177,7 +183,8 @@ def print_training(browser, folder: str, rounds: int = 5, seconds: float = 2.0) 
     """Print how fast the playground trains, and what that costs the page."""
     print("\nTraining     updates/s: page  Python  ratio   pictures/s  ms each  longest task, ms")
     for name, values in RUNS.items():
-        page = playground_page(browser, folder, **values)
+        figure = Playground(rule="sgd", learning_rate=0.001, **values)  # it is never solved
+        page = figure_page(browser, folder, figure)
         client = page.context.new_cdp_session(page)
         client.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.evaluate(TASKS)
@@ -194,9 +201,9 @@ def print_training(browser, folder: str, rounds: int = 5, seconds: float = 2.0) 
         print(f"{f'{longest:.0f}' if longest else 'under 50':>19}")
 
 
-def print_memory(browser, folder: str, updates: int = 20_000) -> None:
+def print_memory(browser, folder: str, figure, updates: int = 20_000) -> None:
     """Print the heaps of the page and of its worker, garbage collected, early and late in a run."""
-    page = playground_page(browser, folder, lag=2, units=2, batch_size=1)
+    page = figure_page(browser, folder, figure)
     client = page.context.new_cdp_session(page)
     sessions, answers = [None], {}  # the page's own, then the worker's
 
@@ -219,13 +226,13 @@ def print_memory(browser, folder: str, updates: int = 20_000) -> None:
             page.wait_for_timeout(10)
         return answers[1]
 
-    print("\nMemory, kB   after updates     page   worker")
+    print(f"\nMemory of {figure.name}, kB   after updates     page   worker")
     after = 0
     for goal in (1000, updates // 2, updates):
         press(page, "Train")
         while after < goal:
             page.wait_for_timeout(100)
-            after = int(re.search(r"after (\d+)|$", page.locator(".summary").inner_text())[1] or 0)
+            after = updates_told(page)
         press(page, "Pause")
         after = count(page)
         heaps = []
@@ -233,7 +240,7 @@ def print_memory(browser, folder: str, updates: int = 20_000) -> None:
             send(session, "HeapProfiler.collectGarbage")
             heaps.append(send(session, "Runtime.getHeapUsage"))
         sizes = [(heap["usedSize"] + heap.get("backingStorageSize", 0)) / 1e3 for heap in heaps]
-        print(f"{after:>26,}" + "".join(f"{size:>9,.0f}" for size in sizes))
+        print(f"{after:>40,}" + "".join(f"{size:>9,.0f}" for size in sizes))
     page.close()
 
 
@@ -276,7 +283,9 @@ def print_playground(browser, folder: str) -> None:
     print(f"\nA training step of an LSTM: {there:.1f} ms in the page, ", end="")
     print(f"{here:.1f} ms in the package, {there / here:.1f} times")
     print_training(browser, folder)
-    print_memory(browser, folder)
+    small = {"lag": 2, "units": 2, "batch_size": 1, "rule": "sgd", "learning_rate": 0.001}
+    print_memory(browser, folder, Playground(**small))
+    print_memory(browser, folder, Writer(units=4, chunk=8, streams=1))
 
 
 def main() -> int:

@@ -168,22 +168,63 @@ def test_a_page_with_figures_works(firefox, name):
     assert firefox.errors == []
 
 
-def test_a_network_is_trained(firefox, tmp_path):
+PRESS = "[...document.querySelectorAll('button')].find((b) => b.textContent === '%s').click()"
+SAYS = "document.querySelector('.summary').textContent.includes('%s')"
+PAUSED = "[...document.querySelectorAll('button')].some((b) => b.textContent === 'Train')"
+
+
+@pytest.fixture
+def alone(firefox, tmp_path):
+    """Open a figure in a page of its own."""
+
+    def open_page(figure):
+        html = f"<!doctype html><meta charset=utf-8>{figure.to_html()}"
+        (tmp_path / "page.html").write_text(html, encoding="utf-8")
+        firefox.open((tmp_path / "page.html").as_uri())
+        firefox.wait("!document.querySelector('[aria-busy]')")  # what its worker has found is there
+        return firefox
+
+    return open_page
+
+
+def test_a_network_is_trained(alone):
     explorables = pytest.importorskip("rnncourse.explorables")
-    html = f"<!doctype html><meta charset=utf-8>{explorables.Playground(lag=5).to_html()}"
-    (tmp_path / "page.html").write_text(html, encoding="utf-8")
-    firefox.open((tmp_path / "page.html").as_uri())
-    press = "[...document.querySelectorAll('button')].find((b) => b.textContent === '%s').click()"
-    says = "document.querySelector('.summary').textContent.includes('%s')"
-    firefox.wait("!document.querySelector('[aria-busy]')")  # the first gradient is there
-    firefox.run(press % "Train")
-    firefox.wait(says % "Solved at update 20,")
+    firefox = alone(explorables.Playground(lag=5))
+    firefox.run(PRESS % "Train")
+    firefox.wait(SAYS % "Solved at update 20,")
     firefox.run("location.hash = '#explore-playground?lag=60&layer=lstm'")
-    firefox.wait(says % "LSTM, remember the first symbol, lag 60: not trained yet")
-    firefox.run(press % "Train")
-    firefox.wait(says % "lag 60: after")
-    firefox.run(press % "Pause")
-    firefox.wait("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Train')")
+    firefox.wait(SAYS % "LSTM, remember the first symbol, lag 60: not trained yet")
+    firefox.run(PRESS % "Train")
+    firefox.wait(SAYS % "lag 60: after")
+    firefox.run(PRESS % "Pause")
+    firefox.wait(PAUSED)
+    assert firefox.errors == []
+
+
+def test_a_text_of_ones_own_is_learned(alone):
+    explorables = pytest.importorskip("rnncourse.explorables")
+    firefox = alone(explorables.Writer(units=8, learning_rate=0.1))
+    firefox.run(
+        """((box) => {
+          box.value = "안녕하세요 🙂 ".repeat(400);
+          box.dispatchEvent(new Event("input"));
+          box.dispatchEvent(new Event("change"));
+        })(document.querySelector("textarea"))"""
+    )
+    firefox.wait("document.querySelector('.note').textContent.startsWith('3,200 characters')")
+    firefox.run(PRESS % "Train")
+    firefox.wait(SAYS % "GRU with 8 units, temperature 0.5: after ")
+    firefox.wait("document.querySelector('.rnnx svg').textContent.includes('안녕')")
+    firefox.run(PRESS % "Pause")
+    firefox.wait(PAUSED)
+    assert firefox.errors == []
+
+
+def test_a_question_is_answered(firefox):
+    firefox.open((SITE / "book" / "1-structure" / "memory.html").as_uri())
+    firefox.run(PRESS % "half of the time")
+    firefox.wait("document.querySelector('.rnnq .reply').textContent.startsWith('✓')")
+    firefox.wait("document.querySelector('.course-time').textContent.includes('1 of')")
     assert firefox.errors == []
 
 
