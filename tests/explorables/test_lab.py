@@ -264,6 +264,45 @@ def test_the_network_of_the_page_is_in_python(lab, browser):
     page.close()
 
 
+def test_a_text_set_in_python_is_learned_in_the_page(lab, browser):
+    figure = "from rnncourse.explorables import Writer\nfigure = Writer(units=4)\nfigure"
+    notebook = Notebook(lab, browser, [figure, "figure.text = 'ab ' * 500", "print(figure.text)"])
+    page = notebook.page
+    assert notebook.run(0) == ""
+    wait_for_the_widget(page)
+    assert notebook.run(1) == ""
+    shown = page.locator(".rnnx:visible")
+    shown.get_by_text("1,500 characters, 3 kinds.").wait_for()
+    shown.get_by_role("button", name="Train", exact=True).click()
+    shown.locator(".summary").get_by_text("after 1").wait_for()
+    shown.get_by_role("button", name="Pause", exact=True).click()
+    box = shown.get_by_role("textbox")
+    box.fill("안녕 ")
+    box.blur()
+    notebook.run_until(2, "안녕")
+    page.close()
+
+
+def test_a_question_is_answered_with_a_kernel_and_without(lab, browser):
+    cell = "from rnncourse.exercises import predict\npredict('friend')"
+    notebook = Notebook(lab, browser, [cell])
+    page = notebook.page
+    assert notebook.run(0) == ""
+    shown = page.locator(".rnnq:visible")
+    page.wait_for_function(
+        """() => { const all = [...document.querySelectorAll(".rnnq")];
+        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }"""
+    )
+    shown.get_by_role("button", name="almost always").click()
+    assert shown.get_by_role("status").inner_text().startswith("✗ She would need")
+    notebook.save([{"text/plain", "text/html"}, WIDGET])
+    notebook.reopen()
+    shown.get_by_role("button", name="half of the time").click()
+    assert shown.get_by_role("status").inner_text().startswith("✓ A single press")
+    assert notebook.seen("Error displaying widget") == 0
+    page.close()
+
+
 LIVE = """import matplotlib.pyplot as plt
 from rnncourse.widgets import live
 def powers(factor=0.9, kind=None):
