@@ -73,3 +73,24 @@ def test_the_solution_on_the_page_is_right(page, name, answer, stub, after):
     result = check(name, names[answer])
     assert result, result
     assert len(re.sub(CODE, "", folded[0][1]).split()) >= 25  # reasons, and a common wrong turn
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_the_notebook_runs_with_all_solutions_filled_in(page):
+    client = pytest.importorskip("nbclient", reason="nbclient runs notebooks: `make book`")
+    nbformat = pytest.importorskip("nbformat")
+    notebook = nbformat.read(page, as_version=4)
+    solutions = {stub: after for where, _, _, stub, after in PARTS if where == page}
+    filled = []
+    for cell in notebook.cells:
+        if cell.source in solutions:
+            ((_, folded),) = SOLUTION.findall(solutions[cell.source])
+            *_, last = cell.source.strip().splitlines()
+            cell.source = "\n".join([*CODE.findall(folded), last])
+            filled.append(cell)
+    client.NotebookClient(notebook, timeout=300).execute()
+    assert len(filled) == len(solutions)
+    for cell in filled:
+        *_, output = cell.outputs
+        assert re.search(r": correct", output["data"]["text/plain"]), cell.source
