@@ -1,6 +1,7 @@
 /* global work */ // The function that a worker runs: what work.js exports.
 
 import { axes, circle, clamp, fmt, framed, halo, html, line, path, power, rect, tag, text } from "./draw.js";
+import { download } from "./download.js";
 import { mount, put } from "./kit.js";
 import { worker } from "./worker.js";
 import { curve, upward } from "./curves.js";
@@ -77,9 +78,7 @@ function view(ui, model) {
     if (!saving) return;
     saving = false;
     const file = `${begun.task.replaceAll(" ", "-")}-${begun.layer}-${begun.units}.npz`;
-    const href = URL.createObjectURL(new Blob([bytes]));
-    Object.assign(document.createElement("a"), { href, download: file }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+    download(file, bytes);
     tell(t("saved", { file, k: now.count }));
   }
   /** Take over the network in a file, and of its settings those that there are here. */

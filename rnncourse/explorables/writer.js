@@ -1,5 +1,6 @@
 /* global work */ // The function that a worker runs: what text.js exports.
 import { axes, circle, clamp, fmt, halo, html, line, path, rect, tag, text } from "./draw.js";
+import { download } from "./download.js";
 import { mount, put } from "./kit.js";
 import { curve, upward } from "./curves.js";
 import { worker } from "./worker.js";
@@ -234,9 +235,7 @@ function view(ui, model) {
   ui.button(ui.buttons(parent, t("save")), t("save"), () => {
     const rows = [...kept, ...(now ? [{ count, bits: mean(), line: now }] : [])];
     const table = rows.map(({ count, bits, line }) => `${count}\t${bits ? bits.toFixed(2) : ""}\t${seen(line)}\n`).join("");
-    const address = URL.createObjectURL(new Blob([table], { type: "text/plain" }));
-    Object.assign(document.createElement("a"), { href: address, download: "lines.txt" }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 1000);
+    download("lines.txt", table);
   });
 
   ui.summary = () => {
