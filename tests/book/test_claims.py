@@ -95,7 +95,7 @@ GOOD = """## 1 · Three is even
 
 ## The verdicts
 
-| | claim | verdict | number |
+| no. | claim | verdict | number |
 |--:|:--|:--|:--|
 | 1 | Three is even | does not hold | 1.5 |
 """
