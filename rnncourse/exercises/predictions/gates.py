@@ -124,7 +124,7 @@ def read_again() -> str:
         (54, 54): "That makes three gates. The candidate has weights of its own as well.",
         (60, 60): "The biases are missing: three for each of the four.",
         (84, 84): "You counted two biases a gate, as PyTorch has them. Ours is their sum.",
-        (36, 36): "Without W_hh? Each of the four has 3 × 3 recurrent weights too.",
+        (36, 36): "The recurrent weights are missing: 3 × 3 for each of the four.",
         EVERY: "Count one gate first: W_xh is 3 × 2, W_hh is 3 × 3, the bias has 3. Times four.",
     },
 )
@@ -264,8 +264,8 @@ def always_zero() -> float:
     replies={
         (0.9926, 0.9936): "0.9931 to the power 100 is one half.",
         (0.9945, 0.9955): (
-            "A hundred times half a percent would make a half if it were of the first memory. It "
-            "is of what is left: 0.61 stays."
+            "A hundred losses of half a percent would make a half if each were taken from the "
+            "first memory. Each is taken from what is left, so 0.61 stays."
         ),
         (0.49, 0.51): "That keeps a half over one step, and 8 · 10⁻³¹ over a hundred.",
         (0.989, 0.991): "0.99 to the power 100 is 0.37. A little more is needed.",
@@ -381,8 +381,11 @@ def gate_without_error() -> str:
     page="4-lstm/way-back",
     replies={
         (12.5, 13): "The slopes are 0.5 · 0.5 = 0.25 and 0.98 · 0.02 = 0.0196.",
-        (0.5, 0.52): "You compared the gates. Their error holds the slope f (1 − f).",
-        (1.95, 1.97): "You compared the gates. Their error holds the slope f (1 − f).",
+        (0.5, 0.52): "That is the ratio of the gates. The error has f (1 − f) in it, the slope.",
+        (1.95, 1.97): (
+            "That is how much farther the second gate is open. The error has the slope f (1 − f) "
+            "in it, and that is small near 1."
+        ),
         (24.5, 25.5): "You compared 1 − f. The slope of the sigmoid is f (1 − f).",
         (0.07, 0.085): "The other way around: the gate that is half open has the larger slope.",
         EVERY: "Compare the slopes f (1 − f) of the two gates: 0.5 · 0.5 and 0.98 · 0.02.",
@@ -473,8 +476,8 @@ def half_life_of_a_gate() -> float:
     replies={
         (2.2, 2.4): "The rule is ln n, and ln(10 n) = ln n + ln 10.",
         (26.5, 30.5): (
-            "A bias of 30 is far too much: the gate nears 1 exponentially, so the bias grows like "
-            "the logarithm of the lag."
+            "30 would be far too much. The bias is the logarithm of the lag, so ten times the lag "
+            "adds ln 10."
         ),
         (9.5, 10.5): "The 10 multiplies the lag. Its logarithm is added to the bias.",
         (5.2, 5.4): "That is the new bias itself. It was 3 before.",
@@ -583,7 +586,9 @@ def gru_by_hand() -> float:
     "reset-while-holding",
     page="4-lstm/relatives",
     replies={
-        "0, it is reset": "The reset gate hides the old state from the candidate. It erases none.",
+        "0, it is reset": (
+            "The reset gate hides the old state from the candidate. It erases nothing."
+        ),
         "h_{t−1}, unchanged": "The candidate has forgotten all, but with z_t = 1 it is not let in.",
         "n_t, all new": "For that z_t has to be 0. At 1 the unit holds.",
         "half of each": "That would be z_t = 0.5. The reset gate does not mix.",

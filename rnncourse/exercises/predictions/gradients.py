@@ -28,11 +28,12 @@ EVERY = (-1e300, 1e300)  # any other number; no infinity, which a widget's JSON 
     page="3-gradients/stalls",
     replies={
         "30: close to 0, 60: close to 0": (
-            "Ten times as many updates as at a lag of 10 sound like plenty. But something else "
-            "than patience is missing."
+            "500 updates are ten times what the lag of 10 needed. But patience is not what is "
+            "missing."
         ),
         "30: close to 0, 60: between": (
-            "More steps do cost more, and sooner than that. At 30 only one letter gets through."
+            "Longer words are harder, and sooner than that: at 30 only one of the two letters "
+            "gets through."
         ),
         "30: between, 60: 1.386": (
             "0.693 at a lag of 30, where it knows one letter of the two, and 1.388 at 60, where "
@@ -59,8 +60,12 @@ def three_lags() -> str:
     "thirty-steps",
     page="3-gradients/stalls",
     replies={
-        "about 0.05": "That would be a loss of 6 % at each step. It is almost half.",
-        "about 10⁻³": "That would be a loss of 17 % at each step. It is almost half.",
+        "about 0.05": (
+            "That would be a loss of 6 percent with each step back. Here it is almost half."
+        ),
+        "about 10⁻³": (
+            "That would be a loss of 17 percent with each step back. Here it is almost half."
+        ),
         "less than 10⁻⁶": "Almost half of the length goes with each step: 2 · 10⁻⁹ is left.",
     },
 )
@@ -79,8 +84,8 @@ def thirty_steps() -> str:
     page="3-gradients/stalls",
     replies={
         "8": (
-            "Then it would pay ln 8 = 2.079. What a guess costs hangs on the number of "
-            "answers; 1.386 was guessing among four."
+            "Then it would pay ln 8 = 2.079. What a guess costs depends on the number of "
+            "answers: 1.386 was guessing among four."
         ),
         "4": "ln 4 = 1.386: it has learned to rule out half of the eight.",
         "2": "Between two answers it would pay ln 2 = 0.693.",
@@ -214,7 +219,7 @@ def two_signs() -> float:
         "large ones": "They saturate the unit. Then the slope falls, and the factor with it.",
         "small ones": "They leave the slope at its largest, 1. The factor is then 0.95.",
         "ones that change their sign": (
-            "They change the sign of the state. The factor has only its square in it."
+            "They change the sign of the state. The factor holds only its square."
         ),
         "none": "The slope is at most 1, so no step has a factor above 0.95.",
     },
@@ -297,10 +302,10 @@ def transient() -> str:
             "slopes fall."
         ),
         "at 10 only": (
-            "There hardly anything is left. But at 1 the mean slope is no more than 0.48 already."
+            "At 10 hardly anything is left. But at 1 the mean slope is down to 0.48 already."
         ),
         "at 1 and 10": "At 0.1 it still grows, about 20-fold. At 1 a fifth is left.",
-        "at all three": "At 0.1 the slopes are 0.69 in the mean, too much to beat ρ = 1.5.",
+        "at all three": "At 0.1 the mean slope is still 0.69, and 1.5 · 0.69 is above 1.",
     },
 )
 def which_shrink() -> str:
@@ -357,10 +362,10 @@ def noise_helps() -> str:
             "One step can make it three times as long, and the next can lose it. Which number "
             "rules the long run?"
         ),
-        "It vanishes": "It may. But with W = 3 I the gradient triples at every step.",
+        "It vanishes": "It may. But where W_hh is 3 I, the gradient triples at every step.",
         "σ_max does not tell": (
-            "With W = 3 I it triples at every step; with a lone 3 in the corner it is gone "
-            "after two."
+            "Where W_hh is 3 I, it triples at every step. With a 3 in the upper right corner and "
+            "zeros elsewhere it is gone after two."
         ),
     },
 )
@@ -378,7 +383,7 @@ def sigma_alone() -> str:
     page="3-gradients/foretell",
     replies={
         "It becomes half": "That is so for one step. Ten steps have ten factors of W.",
-        "It becomes a twentieth": "Each step brings a factor of ½, and factors multiply.",
+        "It becomes a twentieth": "Each step brings a factor of ½, and ten factors multiply.",
         "It becomes a thousandth": "Ten factors of ½ make 1/1024, whatever the matrix is.",
         "It depends on W": (
             "What ‖W¹⁰‖ is does depend on W. But the ½ can be taken out of every factor."
@@ -410,7 +415,7 @@ def halved_weights() -> str:
         (6.1, 6.3): "That is 1.2¹⁰. The slopes belong to the bound too: 0.75 at each step.",
         (0.055, 0.0575): "That is 0.75¹⁰, the slopes alone. Each step has W_hh in it as well.",
         (0.895, 0.905): "That is the bound of one step. Ten of them multiply.",
-        (4.4, 4.7): "The slope 0.75 comes in once. It belongs to each of the ten steps.",
+        (4.4, 4.7): "You took the slope 0.75 once. Each of the ten steps has one.",
         EVERY: "A step has at most the factor m_t σ_max = 0.75 · 1.2. Take its tenth power.",
     },
 )
@@ -445,7 +450,8 @@ def throw() -> str:
     replies={
         "0.3 and 0.02": "It is never thrown off. At update 44 the loss is 0.27.",
         "1.2 and 1.0": (
-            "Short steps need not be slow ones: most gradients here are about as long as the limit."
+            "Clipping slows it little: four in five of these 120 gradients are shorter than the "
+            "limit."
         ),
         "2.3 both times": (
             "The words and the first weights are the same, but no step is longer than 0.2 now. "
@@ -546,7 +552,7 @@ def clip_the_vanished() -> str:
             "The radius enters with the power 30. What is 0.58 to the power 2, and to the power 30?"
         ),
         "a hundredth": "That would be a radius of 0.86.",
-        "less than a thousandth": "0.58 to the power 30 is 8 · 10^-8.",
+        "less than a thousandth": "0.58 to the power 30 is 8 · 10⁻⁸.",
     },
 )
 def package_start() -> str:
@@ -570,7 +576,9 @@ def package_start() -> str:
     page="3-gradients/starts",
     replies={
         "1": "That is the package's start. The orthogonal one keeps every length at first.",
-        "5": "It does better than that.",
+        "5": (
+            "The Gaussian start solves three. One that keeps every length does better than five."
+        ),
         "9": "Nine of ten. But twelve more steps are too many: at a lag of 42 it is one of ten.",
     },
 )
@@ -608,7 +616,7 @@ def truncated_weights() -> str:
     replies={
         "all of it": "The state stays. But what becomes of a small disturbance of it?",
         "about a tenth": "The factor of one step is 0.166, and there are twenty steps.",
-        "practically nothing": "0.166 to the power 20 is 3 · 10^-16.",
+        "practically nothing": "0.166 to the power 20 is 3 · 10⁻¹⁶.",
     },
 )
 def price_of_holding() -> str:
@@ -629,12 +637,12 @@ def price_of_holding() -> str:
             "That is the package's start, with the standard deviation 0.058 and a radius of 0.58."
         ),
         (0.057, 0.0585): "You divided by √3. The interval must be wider than its deviation.",
-        (1.7, 1.76): "√3 is right for one unit. The deviation has to be 1/√100 = 0.1.",
+        (1.7, 1.76): "√3 is right for one unit. With 100 the deviation has to be 1/√100 = 0.1.",
         EVERY: "Even draws from ±a have the standard deviation a/√3. It has to be 1/√100.",
     },
 )
 def even_draws() -> float:
-    """From ±a for which a must 100 units draw evenly to reach a spectral radius of about 1?"""
+    """For which a do even draws from −a to a give 100 units a spectral radius of about 1?"""
     deviation = float(np.std(np.linspace(-1, 1, 100_001)))  # of even draws from ±1
     return 1 / math.sqrt(100) / deviation
 
