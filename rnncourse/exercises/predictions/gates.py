@@ -517,7 +517,8 @@ def held_at_one() -> str:
 def kept() -> Picture:
     """Return what the direct path keeps over 30 steps, by the forget bias."""
     b_f = np.round(np.arange(0, 8.05, 0.1), 1)
-    return Picture(b_f, sigmoid(b_f) ** 30, "forget bias", "part kept over 30 steps")
+    left = (sigmoid(b_f) ** 30).round(3)
+    return Picture(b_f, left, "forget bias", "part kept over 30 steps")
 
 
 @question(

@@ -479,7 +479,7 @@ def clipped_run() -> str:
 def cut() -> Picture:
     """Return the error of the one-unit network over b, at w = 4.3."""
     b = np.round(np.arange(-2.6, -1.995, 0.005), 3)
-    return Picture(b, cliff.cliff(4.3, b)[0], "b", "error E")
+    return Picture(b, cliff.cliff(4.3, b)[0].round(3), "b", "error E")
 
 
 @question(
