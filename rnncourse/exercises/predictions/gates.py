@@ -16,6 +16,7 @@ from ...model import Model
 from ...nonlinear import sigmoid
 from ...validation import Array
 from ..questions import Picture, question
+from .gradients import COUNTS, outcomes
 
 EVERY = (-1e300, 1e300)  # any other number; no infinity, which a widget's JSON cannot carry
 
@@ -448,6 +449,25 @@ def which_fail() -> str:
         "bias 6, at each length": {(20, 6), (50, 6), (100, 6)},
     }
     return next(choice for choice, settings in choices.items() if settings == failed)
+
+
+@question(
+    "five-lstms",
+    page="4-lstm/forget-bias",
+    replies={
+        "none with 1, five with 4": (
+            "Over 60 steps the direct path keeps 7 · 10⁻⁹ with a bias of 1, and a third with 4."
+        ),
+        "one with 1, three with 4": (
+            "Think of σ(b_f)ⁿ over 60 steps: it is 7 · 10⁻⁹ with a bias of 1, and 0.34 with 4."
+        ),
+        "five with 1, five with 4": "With 4, yes. With 1 the half-life is 2.2 steps.",
+    },
+)
+def five_lstms() -> str:
+    """How many of five starts learn a lag of 60 with a forget bias of 1, and how many with 4?"""
+    one, four = (COUNTS[outcomes(story).count("solved")] for story in ("lstm", "bias 4"))
+    return f"{one} with 1, {four} with 4"
 
 
 @question(

@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import equations as eq
 from ...data import tasks
-from ...experiments import starts
+from ...experiments import playground, starts
 from ...explorables import cliff, lag, unit
 from ...gradients import jacobians
 from ...gradients.check import clip_by_global_norm
@@ -77,6 +77,33 @@ def thirty_steps() -> str:
     if length < 1e-6:
         return "less than 10⁻⁶"
     return {0.05: "about 0.05", 1e-3: "about 10⁻³"}[closest(float(length), (0.05, 1e-3))]
+
+
+COUNTS = ("none", "one", "two", "three", "four", "five")
+
+
+def outcomes(story: str) -> list[str]:
+    """Return what became of the playground's five seeds in a story."""
+    return [run.outcome for run in playground.saved() if run.story == story]
+
+
+@question(
+    "five-starts",
+    page="3-gradients/stalls",
+    replies={
+        "none, and one at a lag of 5": (
+            "A lag of 5 is short for this network, and at 60 chance can help a start along."
+        ),
+        "one, and five at a lag of 5": "At 60 the other four were still guessing after 500.",
+        "four, and five at a lag of 5": (
+            "At a lag of 5, yes. At 60 hardly a trace of the gradient arrives, in most starts."
+        ),
+    },
+)
+def five_starts() -> str:
+    """How many of five random starts learn a lag of 60, and how many one of 5?"""
+    long, short = (COUNTS[outcomes(story).count("solved")] for story in ("long", "short"))
+    return f"{long}, and {short} at a lag of 5"
 
 
 @question(
@@ -585,6 +612,20 @@ def package_start() -> str:
 def orthogonal_start() -> str:
     """How many of ten runs does the orthogonal start solve at a lag of about 30?"""
     return str(starts.counts(starts.saved())["orthogonal"][36][0])
+
+
+@question(
+    "five-rotations",
+    page="3-gradients/starts",
+    replies={
+        "one": "That is the start of page 3.1. Now far more of the gradient arrives at the start.",
+        "three": "A rotation does still better here: each draw of it is much like another.",
+        "five": "All five learn it, after 20 to 100 updates.",
+    },
+)
+def five_rotations() -> str:
+    """How many of five starts bridge a lag of 60 if W_hh starts as a random rotation?"""
+    return COUNTS[outcomes("orthogonal").count("solved")]
 
 
 @question(
