@@ -66,6 +66,8 @@ def test_a_bet_stands_before_the_figure_and_few_words_behind_the_bet(name):
     cell = parsed(name).find(id="explore-playground").find_parent("div", class_="cell")
     words = 0
     for before in cell.find_previous_siblings():
+        if before.find(attrs={"data-question": True}):  # where the bet is made
+            continue
         if before.name != "p":
             break
         words += len(before.get_text().split())
