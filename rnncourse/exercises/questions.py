@@ -41,6 +41,7 @@ WORDS = {
 Range = tuple[float, float]
 
 
+LARGEST = 1e300  # a message to a page has no infinity
 WIDTH, HEIGHT = 360, 190  # of a picture, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 46, 348, 26, 150
 
@@ -161,7 +162,7 @@ class Question:
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to know."""
         replies = [
-            {"low": answer[0], "high": answer[1], "reply": reply}
+            {"low": max(answer[0], -LARGEST), "high": min(answer[1], LARGEST), "reply": reply}
             if isinstance(answer, tuple)
             else {"choice": answer, "reply": reply}
             for answer, reply in self.replies.items()
