@@ -117,7 +117,7 @@ def read_again() -> str:
 
 
 @question(
-    "count-parameters",
+    "count-lstm-parameters",
     page="4-lstm/cell",
     replies={
         (72, 72): "Each of the four has 3 · 2 + 3 · 3 + 3 = 18 numbers.",
