@@ -168,6 +168,9 @@ def test_the_mistakes_are_mistakes_of_the_exercises():
     assert TEXT.count("\n: ") == len(found)
     for name, mistake in found:
         assert mistake in EXERCISES[name].wrongs
+    asked = re.findall(r"the question\s+`([a-z0-9-]+)`", TEXT)
+    assert asked
+    assert set(asked) <= set(QUESTIONS)
 
 
 def test_a_row_is_read_as_it_stands():
