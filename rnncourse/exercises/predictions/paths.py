@@ -208,7 +208,7 @@ def delta_by_hand() -> float:
     page="2-backpropagation/bptt",
     replies={
         "1, later steps forgotten": "With one step there is no later one. Check with two or more.",
-        "2, the slope forgotten": "Each step has a slope, the only one as well.",
+        "2, the slope forgotten": "A single step has a slope, too. Without it the check fails.",
         "3, h_t for h_{t−1}": "The gradient of W_hh takes h_0 here. With h_1 it comes out wrong.",
         "none of them": "One of the three needs two steps to show. Which?",
     },
@@ -239,10 +239,11 @@ def zero_inputs() -> str:
 
 def loss_by_bias() -> Picture:
     """Return the loss of the chapter's network over its output bias."""
-    biases = np.round(np.arange(-2.4, 1.81, 0.02), 2)
+    biases = np.round(np.arange(-1.4, 1.81, 0.02), 2)  # the point begins at 0.2
     _, y = bptt.forward(NET, X, H0)
     misses = y - TARGETS + (biases - NET["b_y"])  # (T, 1) and a number for each bias
-    return Picture(biases, (misses**2 / 2).sum(axis=0), "the bias b_y", "the loss E")
+    losses = np.round((misses**2 / 2).sum(axis=0), 2)
+    return Picture(biases, losses, "the bias b_y", "the loss E")
 
 
 @question(
@@ -256,7 +257,8 @@ def loss_by_bias() -> Picture:
         ),
         (1.28, 1.4): "That is a step up the slope. The update subtracts.",
         (-1.2, -1.06): "That is the step, −1.14. It begins at 0.2.",
-        (-2.16, -2.0): "That is 0.2 − 2.28. The learning rate makes the step half as long.",
+        (-1.4, -1.34): "Too far: the learning rate makes the step half as long as the slope, 1.14.",
+        (0.18, 0.22): "There it begins. How far does it move, and to which side?",
         ANY: "Begin at 0.2, and subtract 0.5 times the slope 2.28.",
     },
 )
@@ -270,10 +272,10 @@ def where_it_lands() -> float:
     "twenty-back",
     page="2-backpropagation/truncation",
     replies={
-        "a tenth": "That is how much five steps take off. Here are twenty.",
-        "a hundredth": "So much is left ten steps back, or less. And after ten more?",
-        "a thousandth": "It is still less. Each five steps leave less than a tenth.",
-        "even less": "One part in fifty thousand.",
+        "a tenth": "Five steps back it is less than that already. Here are twenty.",
+        "a hundredth": "Ten steps back it is less than that already. And after ten more?",
+        "a thousandth": "Fifteen steps back it is less than that already. Five more follow.",
+        "even less": "One part in fifty thousand: every five steps back leave less than a tenth.",
     },
 )
 def twenty_back() -> str:
@@ -302,16 +304,16 @@ def off(strength: float, every: int, back: int) -> float:
     "less-than-a-percent",
     page="2-backpropagation/truncation",
     replies={
-        "all but the network that remembers in chunks": (
-            "Two more are off: chunks lose short paths, and this network has long paths to lose."
+        "all but remembers with chunks": (
+            "Two of these three are off: one lost short paths (5.5 %), the other long ones (8 %)."
         ),
-        "both of the network that forgets": (
+        "forgets, cut in both ways": (
             "In chunks it loses short paths too, those that cross a border: 5.5 %."
         ),
-        "both with every error sent back": (
+        "both networks with every=1": (
             "The network that remembers loses paths of ten Jacobians, and these carry much: 8 %."
         ),
-        "only the one that forgets, every error sent back": (
+        "only forgets with every=1": (
             "0.002 %. It keeps every short path, and loses long ones that carry next to nothing."
         ),
     },
@@ -320,10 +322,10 @@ def less_than_a_percent() -> str:
     """Which of the four truncated gradients are off by less than 1 %?"""
     fine = {(w, every) for w in (0.5, 1.1) for every in (1, 10) if off(w, every, 10) < 0.01}
     names = {
-        "all but the network that remembers in chunks": {(0.5, 1), (0.5, 10), (1.1, 1)},
-        "both of the network that forgets": {(0.5, 1), (0.5, 10)},
-        "both with every error sent back": {(0.5, 1), (1.1, 1)},
-        "only the one that forgets, every error sent back": {(0.5, 1)},
+        "all but remembers with chunks": {(0.5, 1), (0.5, 10), (1.1, 1)},
+        "forgets, cut in both ways": {(0.5, 1), (0.5, 10)},
+        "both networks with every=1": {(0.5, 1), (1.1, 1)},
+        "only forgets with every=1": {(0.5, 1)},
     }
     return next(name for name, gradients in names.items() if gradients == fine)
 
@@ -462,8 +464,11 @@ def who_wins() -> str:
     replies={
         (0.23, 0.27): "17 is half of 34, and the arv compares squares: 0.5² = 0.25.",
         (0.48, 0.52): "That compares 17 with 34. The arv compares their squares.",
-        (1.9, 2.1): "The error stands above the line, and what it is measured by below.",
-        (3.9, 4.1): "The squared error stands above the line, and the variance below.",
+        (
+            1.9,
+            2.1,
+        ): "Turn it around: the error is measured in units of the spread. And both are squared.",
+        (3.9, 4.1): "Turn it around: the squared error is divided by the variance.",
         (0.013, 0.016): "The variance is a square, 34². So the error has to be squared too.",
         ANY: "The squared error, 17², is divided by the variance, 34².",
     },
@@ -495,7 +500,7 @@ def mean_of_training() -> str:
     "three-averaged",
     page="2-backpropagation/sunspots",
     replies={
-        "in none": "Where the three err to different sides, the errors cancel in part.",
+        "in none": "Where the three err to different sides, their errors cancel in part.",
         "in about half": "So it would be for one of the three, drawn by lot.",
         "in most": "One bad network spoils the mean forecast. But it spoils the mean score more.",
     },

@@ -71,6 +71,7 @@ def lamp_at_1000() -> str:
         (0.44, 0.456): "The state 0.9640 of step 1 comes back with half its size: tanh 0.4820.",
         (0.475, 0.49): "That is the pre-activation a_2. One tanh more, and you have the state.",
         (0.955, 0.97): "That is h_1 = tanh 2. At step 2 it comes back through the weight 0.5.",
+        (0.74, 0.752): "The state comes back with the weight W_hh = 0.5: half of 0.9640.",
         (0.755, 0.77): (
             "You handed on a_1 = 2. What comes back is the state, and the state is tanh 2 = 0.9640."
         ),
@@ -342,6 +343,7 @@ def swings_and_fades() -> str:
         (0.0085, 0.0125): "That is 1 − h*², the slope of tanh. The weight 3 multiplies it.",
         (2.9, 3.1): "That is the slope at the origin. Here h* is 0.995, where tanh is nearly flat.",
         (0.9, 1.0): "That is the state itself. Ask for the slope there, w (1 − h*²).",
+        (0.16, 0.17): "That was the unit with w = 2. Here w = 3, and h* = 0.995.",
         (0.014, 0.016): "Take h*², not h*: the slope of tanh is 1 − tanh².",
         ANY: "After one step a small distance is multiplied by the slope, w (1 − h*²).",
     },
@@ -441,15 +443,15 @@ def equal_outputs() -> float:
     page="1-structure/digits",
     replies={
         "the first reader": (
-            "It names more digits. But its one sure mistake costs −ln 0.001 = 6.91."
+            "It names nine digits of ten. But its one sure mistake costs −ln 0.0001 = 9.21."
         ),
-        "the second reader": "0.69 a digit, against 0.79 for the one that is sure and once wrong.",
-        "neither, they are equal": "Add up: 9 · 0.105 + 6.91 for one, 10 · 0.693 for the other.",
+        "the second reader": "0.92 a digit, against 1.02. It is always wrong, but never sure.",
+        "neither, they are equal": "Add up: 9 · 0.105 + 9.21 for one, 10 · 0.916 for the other.",
     },
 )
 def sure_and_wrong() -> str:
-    """Which loss is smaller: nine times 0.9 for the truth and once 0.001, or ten times 0.5?"""
-    first, second = (-np.log(p).mean() for p in (np.array([0.9] * 9 + [0.001]), np.full(10, 0.5)))
+    """Which loss is smaller: nine times 0.9 for the truth and once 0.0001, or ten times 0.4?"""
+    first, second = (-np.log(p).mean() for p in (np.array([0.9] * 9 + [0.0001]), np.full(10, 0.4)))
     if math.isclose(first, second, rel_tol=0.01):
         return "neither, they are equal"
     return "the first reader" if first < second else "the second reader"
