@@ -257,7 +257,7 @@ def loss_by_bias() -> Picture:
         ),
         (1.28, 1.4): "That is a step up the slope. The update subtracts.",
         (-1.2, -1.06): "That is the step, −1.14. It begins at 0.2.",
-        (-1.4, -1.34): "Too far: the learning rate makes the step half as long as the slope, 1.14.",
+        (-1.4, -1.34): "Too far: the learning rate halves the slope, so the step is 1.14 long.",
         (0.18, 0.22): "There it begins. How far does it move, and to which side?",
         ANY: "Begin at 0.2, and subtract 0.5 times the slope 2.28.",
     },
