@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from . import record
-from .comparing import close, difference, relation, shown
+from .comparing import close, difference, extent, relation, shown
 from .definition import Exercise, Investigation, find
 from .running import Outcome, run
 
@@ -188,10 +188,13 @@ def _unknown(
         return [f"Your function raised {type(bad.error).__name__}{at}: {words}", with_these]
     if bad.value is None:
         return ["Your function returns None: is there a return at its end?"]
-    whole = all(o.error is None for o in outcomes)
-    related = relation([o.value for o in outcomes], right) if whole else ""
+    related = where = ""
+    if all(o.error is None for o in outcomes):
+        values = [o.value for o in outcomes]
+        related = relation(values, right, calls, _parameters(task))
+        where = extent(values, right)
     said = difference(bad.value, right[k])
-    return [related, f"{said[0].upper()}{said[1:]}.", with_these]
+    return [related, f"{said[0].upper()}{said[1:]}. {where}".strip(), with_these]
 
 
 def _plain(message: str) -> str:
