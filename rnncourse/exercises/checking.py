@@ -192,7 +192,7 @@ def _unknown(
     if all(o.error is None for o in outcomes):
         values = [o.value for o in outcomes]
         related = relation(values, right, calls, _parameters(task))
-        where = extent(values, right)
+        where = extent(values, right, calls)
     said = difference(bad.value, right[k])
     return [related, f"{said[0].upper()}{said[1:]}. {where}".strip(), with_these]
 

@@ -154,6 +154,7 @@ UNDONE: list[tuple[str, Change]] = [
     ("The mean of {} over its axis 1 is right: take it.", lambda a: a.mean(axis=1)),
     ("The sum of {} over its axis 0 is right: add up.", lambda a: a.sum(axis=0)),
     ("The sum of {} over its axis 1 is right: add up.", lambda a: a.sum(axis=1)),
+    ("The product of {} over its axis 0 is right: multiply.", lambda a: a.prod(axis=0)),
 ]
 FLAT = (
     "The numbers are right, but not the shape: a vector here has one axis, (H,); "
@@ -200,17 +201,28 @@ def relation(
     return ""
 
 
-def extent(got: Sequence[Any], right: Sequence[Any]) -> str:
+def extent(got: Sequence[Any], right: Sequence[Any], calls: Sequence[Sequence[Any]] = ()) -> str:
     """Say which parts of the answers are right in every call, or else in how many calls all is."""
-    parts: dict[str, bool] = {}
+    parts: dict[str, list[bool]] = {}
     for mine, theirs in zip(got, right, strict=True):
         for place, a, b in _beside(mine, theirs):
-            parts[place] = parts.get(place, True) and a is not None and _equal(a, b)
-    fine = [f"result{place}" for place, good in parts.items() if good]
+            parts.setdefault(place, []).append(a is not None and _equal(a, b))
+    fine = [f"result{p}" for p, good in parts.items() if all(good) and len(good) == len(got)]
     if fine:
         return f"Right in every call: {', '.join(fine)}."
-    good = sum(map(close, got, right))
-    return f"It is right in {good} of {len(got)} calls, but not in all." if good else ""
+    good = [close(a, b) for a, b in zip(got, right, strict=True)]
+    if not any(good):
+        return ""
+    told = f"It is right in {sum(good)} of {len(got)} calls"
+    if good == [_narrow(arguments) for arguments in calls]:
+        return f"{told}: where there is one unit alone, and many slips do not show."
+    return f"{told}, but not in all."
+
+
+def _narrow(arguments: Sequence[Any]) -> bool:
+    """Whether all matrices among the arguments have one column."""
+    shapes = [a.shape[1:] for a in arguments if isinstance(a, np.ndarray) and a.ndim > 1]
+    return bool(shapes) and all(length == 1 for shape in shapes for length in shape)
 
 
 def _beside(got: Any, right: Any, place: str = "") -> Iterator[tuple[str, Array | None, Array]]:
@@ -221,8 +233,7 @@ def _beside(got: Any, right: Any, place: str = "") -> Iterator[tuple[str, Array 
         fits = isinstance(got, (tuple, list, np.ndarray)) and len(got) == len(right)
         keys = range(len(right)) if fits else None
     elif isinstance(right, (bool, np.bool_, str)):
-        if not close(got, right):
-            yield place, None, np.zeros(0)
+        yield place, np.zeros(0) if close(got, right) else None, np.zeros(0)
         return
     else:
         yield place, _number(got), np.asarray(right, float)
@@ -318,6 +329,8 @@ AS_GIVEN: list[tuple[str, Change]] = [
 
 
 def _changed(change: Change, before: Array, after: Array) -> bool:
+    if not before.size:
+        return False
     try:
         return _equal(np.asarray(change(before), float), after)
     except (TypeError, ValueError, IndexError):  # no such axis, or no row
@@ -356,10 +369,13 @@ def _factor(pairs: list[Pair], given: list[Mapping[str, Any]]) -> str:
     sizes = [_sizes(arguments) for arguments in given]
     for size in sizes[0] if sizes else ():
         by = [s.get(size, 0.0) for s in sizes]
+        length = "len(" in size or "shape" in size
         if all(_equal(n * a, b) for n, (a, b) in zip(by, pairs, strict=True)):
-            return f"{{}} is the right one divided by {size}: is a mean taken, and a sum wanted?"
+            told = "is a mean taken, and a sum wanted?" if length else "a factor is missing."
+            return f"{{}} is the right one divided by {size}: {told}"
         if all(_equal(a, n * b) for n, (a, b) in zip(by, pairs, strict=True)):
-            return f"{{}} is {size} times the right one: is a sum taken, and a mean wanted?"
+            told = "is a sum taken, and a mean wanted?" if length else "a factor too many."
+            return f"{{}} is {size} times the right one: {told}"
     return ""
 
 
@@ -374,6 +390,8 @@ def _sizes(arguments: Mapping[str, Any]) -> dict[str, float]:
             sizes[name] = float(array)
         for axis, length in enumerate(array.shape):
             sizes[f"{name}.shape[{axis}]" if axis else f"len({name})"] = float(length)
+        if array.ndim:
+            sizes[f"len({name}) - 1"] = float(len(array) - 1)  # T, if it begins with h_0
     return sizes
 
 

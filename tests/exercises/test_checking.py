@@ -9,7 +9,7 @@ import pytest
 
 from rnncourse import exercises
 from rnncourse.exercises import record, running
-from rnncourse.exercises.comparing import difference, relation
+from rnncourse.exercises.comparing import difference, extent, relation
 from rnncourse.exercises.definition import exercise, find
 from rnncourse.exercises.running import run
 
@@ -139,7 +139,7 @@ def test_a_name_is_given_once():
 def test_numbers_are_told_as_people_write_them():
     assert difference(3.0, 2.0) == "the result is 3, expected 2"
     assert difference({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 3.0}) == (
-        "the result['b'] is 2, expected 3 (right: a)"
+        "the result['b'] is 2, expected 3"
     )
     assert (
         difference(np.array([1e-6]), np.array([2e-6]))
@@ -148,11 +148,103 @@ def test_numbers_are_told_as_people_write_them():
     assert difference(np.ones(2) * 1j, np.ones(2)) == (
         "the result is an array of complex128 of shape (2,), expected an array of shape (2,)"
     )
-    assert relation([2], [(2, "b_h")]) == ""
     assert difference([1, 2], (1.0, 2.5)) == "the result[1] is 2, expected 2.5"
     assert difference(np.arange(8), np.arange(8) + np.eye(8)[3]) == (
         "the result[3] is 3, expected 4 (1 of 8 entries differ)"
     )
+
+
+RNG = np.random.default_rng(3)
+A, B = RNG.normal(size=(4, 3)), RNG.normal(size=(5, 3))
+SQUARES, CUBES = [RNG.normal(size=(n, n)) for n in (3, 4)], [RNG.normal(size=(4, 3, 2))]
+ROWS = [A, B]
+
+
+@pytest.mark.parametrize(
+    ("got", "right", "words"),
+    [
+        ([-a for a in ROWS], ROWS, "the opposite sign"),
+        ([a.T for a in ROWS], ROWS, "right one transposed"),
+        ([a[::-1] for a in ROWS], ROWS, "in reverse order"),
+        ([np.roll(a, 1, axis=0) for a in ROWS], ROWS, "one place late: each row holds"),
+        ([np.roll(a, -1, axis=0) for a in ROWS], ROWS, "one place early: each row holds"),
+        ([0 * a + a[-1] for a in ROWS], ROWS, "Each row of your result is the last"),
+        ([a.cumsum(axis=0) for a in ROWS], ROWS, "running sums"),
+        (ROWS, [a.cumsum(axis=0) for a in ROWS], "sums of your result so far are the right"),
+        ([a**2 for a in ROWS], ROWS, "square of every right number"),
+        ([1 - a for a in ROWS], ROWS, "1 minus every right number"),
+        ([1 / a for a in ROWS], ROWS, "1 divided by every right number"),
+        ([a[1:] for a in ROWS], ROWS, "the first row is missing"),
+        ([a[:-1] for a in ROWS], ROWS, "the last row is missing"),
+        ([a[-1] for a in ROWS], ROWS, "is the last row of the right one"),
+        ([a[0] for a in ROWS], ROWS, "Does a return stand inside a loop?"),
+        (ROWS, [a[-1] for a in ROWS], "The last entry of your result is right"),
+        (ROWS, [a[1:] for a in ROWS], "one row too many, the first"),
+        (ROWS, [a[:-1] for a in ROWS], "one row too many, the last"),
+        ([a.mean(axis=0) for a in ROWS], ROWS, "mean of the right one over its axis 0"),
+        (ROWS, [a.sum(axis=1) for a in ROWS], "sum of your result over its axis 1 is right"),
+        (ROWS, [a.prod(axis=0) for a in ROWS], "product of your result over its axis 0 is right"),
+        ([a.sum() for a in ROWS], ROWS, "sum of all right numbers"),
+        ([a.diagonal() for a in SQUARES], SQUARES, "the diagonal of the right one"),
+        ([a.transpose(2, 0, 1) for a in CUBES], CUBES, "axes of your result stand in another"),
+        ([a[:, None] for a in A], list(A), "(H, 1) is a matrix"),
+        ([a.ravel() for a in ROWS], ROWS, "not the shape"),
+        ([a + 2 for a in ROWS], ROWS, "2 too large"),
+        ([np.array(n - 1.0) for n in (3, 5)], [3, 5], "Every number of your result is 1 too small"),
+        ([a[[1, 0, *range(2, len(a))]] for a in ROWS], ROWS, "right rows in another order"),
+        ([np.abs(a) for a in ROWS], ROWS, "some have the wrong sign"),
+        (
+            [a + np.eye(*a.shape)[[0] + [3] * (len(a) - 1)] for a in ROWS],
+            ROWS,
+            "Only the first row",
+        ),
+        ([a + np.eye(len(a)) for a in SQUARES], SQUARES, "Only the diagonal"),
+        ([a * (1 + np.eye(len(a))) for a in SQUARES], SQUARES, "Only the diagonal"),
+        (
+            [a * (2 - np.eye(len(a))) for a in SQUARES],
+            SQUARES,
+            "The diagonal of your result is right",
+        ),
+        ([(b, a) for a, b in (ROWS, SQUARES)], [tuple(ROWS), tuple(SQUARES)], "in another order"),
+        (ROWS, [(1.0, a) for a in ROWS], "belongs into result[1] alone. Return all 2 values"),
+        ([(1.0, a) for a in ROWS], ROWS, "Your result[1] is right; return it alone"),
+        ([{"a": B, "b": A}], [{"a": A, "b": B}], "what stands under 'a' belongs under 'b'"),
+        ([(A, -B)], [(A, B)], "The result[1] has the right size"),
+        ([(-A, -B)], [(A, B)], "Each wrong part has the right size"),
+        ([(A, 0 * A, A)], [(B, B, A)], "The result[0] is what belongs into the result[2]"),
+        ([(3, "b_h")], [(2, "b_h")], ""),
+        ([(2, "W_hh"), (3, "b_h")], [(2, "b_h"), (3, "W_hh")], ""),
+        ([A + B[:4] ** 2], [A], ""),
+        ([2.0], [1.0], ""),
+    ],
+)
+def test_what_an_answer_has_to_do_with_the_right_one_is_said(got, right, words):
+    told = relation(got, right)
+    assert words in told if words else told == "", told
+    assert relation(right, right) == ""
+
+
+def test_an_answer_is_compared_with_what_was_given():
+    calls = [(a, 3.0 + len(a)) for a in ROWS]
+    right = [a[0] ** 3 for a in ROWS]
+
+    def told(got):
+        return relation(got, right, calls, ("h", "n"))
+
+    assert told([a[-1] for a in ROWS]) == "Your result is the last row of h, as it was given."
+    pairs = list(zip(ROWS, right, strict=True))
+    assert "divided by len(h): is a mean taken" in told([r / len(a) for a, r in pairs])
+    assert "is len(h) - 1 times the right one: is a sum" in told(
+        [r * (len(a) - 1) for a, r in pairs]
+    )
+    assert "is n times the right one: a factor" in told([r * (3 + len(a)) for a, r in pairs])
+
+
+def test_how_far_an_answer_is_right_is_said():
+    assert extent([(A, B), (A, A)], [(A, A), (A, A)]) == "Right in every call: result[0]."
+    assert extent([A, B], [A, A]) == "It is right in 1 of 2 calls, but not in all."
+    assert "one unit alone" in extent([A, A], [A, B], [(np.ones((3, 1)),), (np.ones((3, 2)),)])
+    assert extent([A], [B]) == ""
 
 
 def test_a_last_digit_is_no_change():
