@@ -175,6 +175,21 @@ def relation(
     got, right : the answer to each call, and what is right
     calls, names : the arguments of each call, and what they are called
     """
+    return _related(got, right, calls, names, _told)
+
+
+def location(got: Sequence[Any], right: Sequence[Any]) -> str:
+    """Say where answers are wrong, such as in the first row alone, if all are alike, else ""."""
+    return _related(got, right, (), (), lambda pairs, _: _somewhere(pairs))
+
+
+def _related(
+    got: Sequence[Any],
+    right: Sequence[Any],
+    calls: Sequence[Sequence[Any]],
+    names: Sequence[str],
+    tell: Callable[[list[Pair], list[Mapping[str, Any]]], str],
+) -> str:
     failed = [k for k in range(len(got)) if not close(got[k], right[k])]
     if not failed:
         return ""
@@ -191,11 +206,11 @@ def relation(
             parts.setdefault(place, []).append((a, b))
             where.setdefault(place, []).append(given)
     wrong = [p for p, pairs in parts.items() if not all(_equal(a, b) for a, b in pairs)]
-    told = _told([x for p in wrong for x in parts[p]], [g for p in wrong for g in where[p]])
+    told = tell([x for p in wrong for x in parts[p]], [g for p in wrong for g in where[p]])
     if told and len(wrong) > 1:
         return _sentence(told, "each wrong part", parts[wrong[0]])
     for p in wrong:
-        told = _told(parts[p], where[p]) or _of_another(p, parts)
+        told = tell(parts[p], where[p]) or _of_another(p, parts)
         if told:
             return _sentence(told, f"the result{p}" if p else "your result", parts[p])
     return ""
@@ -318,7 +333,7 @@ def _told(pairs: list[Pair], given: list[Mapping[str, Any]]) -> str:
             return f"The axes of {{}} stand in another order: .transpose{order} sets them right."
     if any(a.shape != b.shape for a, b in pairs):
         return ""
-    return _late(pairs) or _factor(pairs, given) or _sorted(pairs) or _somewhere(pairs)
+    return _late(pairs) or _factor(pairs, given) or _sorted(pairs)
 
 
 AS_GIVEN: list[tuple[str, Change]] = [
@@ -407,7 +422,7 @@ def _sorted(pairs: list[Pair]) -> str:
 
 def _somewhere(pairs: list[Pair]) -> str:
     """Say it if only some places are wrong, and they are the same ones each time."""
-    if not all(b.ndim and len(b) > 1 for _, b in pairs):
+    if not all(a.shape == b.shape and b.ndim and len(b) > 1 for a, b in pairs):
         return ""
     bad = [~_near(a, b) for a, b in pairs]
     rows = [m.any(axis=tuple(range(1, m.ndim))) for m in bad]

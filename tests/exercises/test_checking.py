@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from rnncourse import exercises
-from rnncourse.exercises import record, running
-from rnncourse.exercises.comparing import difference, extent, relation
+from rnncourse.exercises import checking, record, running
+from rnncourse.exercises.comparing import difference, extent, location, relation
 from rnncourse.exercises.definition import exercise, find
 from rnncourse.exercises.running import run
+from rnncourse.exercises.slips import slips
 
 NAME = "hidden-step"
 
@@ -219,9 +220,9 @@ ROWS = [A, B]
     ],
 )
 def test_what_an_answer_has_to_do_with_the_right_one_is_said(got, right, words):
-    told = relation(got, right)
+    told = relation(got, right) or location(got, right)
     assert words in told if words else told == "", told
-    assert relation(right, right) == ""
+    assert relation(right, right) == location(right, right) == ""
 
 
 def test_an_answer_is_compared_with_what_was_given():
@@ -238,6 +239,58 @@ def test_an_answer_is_compared_with_what_was_given():
         [r * (len(a) - 1) for a, r in pairs]
     )
     assert "is n times the right one: a factor" in told([r * (3 + len(a)) for a, r in pairs])
+
+
+def radius(W, rho):
+    return max(abs(np.linalg.eigvals(W)))
+
+
+def only_the_newest(h, W_hh, k):
+    for t in range(len(h) - 1, k, -1):
+        return (1 - h[t] ** 2)[:, None] * W_hh
+    return np.eye(len(W_hh))
+
+
+def slope_without_a_square(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    return W_hy.T @ delta_y_t + W_hh.T @ (delta_h_next - h_next * delta_h_next)
+
+
+def squares_before_the_sum(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
+    return (W_hy**2).T @ delta_y_t + W_hh.T @ (delta_h_next * h_next) ** 3
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "words"),
+    [
+        ("one-step-back", slope_without_a_square, "slip: 1 - h_next in place of 1 - h_next ** 2."),
+        ("scale-to-radius", radius, "slip: it stops at np.abs(np.linalg.eigvals(W)).max()."),
+        ("product-of-jacobians", only_the_newest, "slip: a return inside the loop."),
+        (
+            NAME,
+            lambda x, h, W, U, b: np.tanh(W @ x + U @ h - b),
+            "slip: …W_xh @ x_t - b_h) in place of …W_xh @ x_t + b_h).",
+        ),
+        ("one-step-back", squares_before_the_sum, ""),
+    ],
+)
+def test_one_slip_in_the_solution_is_found(name, answer, words):
+    told = " ".join(exercises.check(name, answer).told)
+    assert words in told if words else "slip" not in told, told
+
+
+def test_without_its_source_a_solution_has_no_slips(monkeypatch):
+    task = find(NAME)
+    assert len(list(slips(task))) > 20
+    code: dict = {"np": np}
+    exec("def hidden_step(x_t, h_prev, W_xh, W_hh, b_h):\n    return x_t", code)
+    monkeypatch.setattr(task, "solution", code["hidden_step"])
+    assert list(slips(task)) == []
+
+
+def test_the_search_for_a_slip_ends(monkeypatch):
+    monkeypatch.setattr(checking, "PATIENCE", 0.0)
+    told = exercises.check("one-step-back", slope_without_a_square).told
+    assert "slip" not in " ".join(told)
 
 
 def test_how_far_an_answer_is_right_is_said():
