@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from . import record
-from .comparing import close, difference, extent, location, relation, shown
+from .comparing import close, difference, extent, in_one_call, location, relation, shown
 from .definition import Exercise, Function, Investigation, find
 from .running import Outcome, run
 from .slips import slips
@@ -215,6 +215,7 @@ def _unknown(
             relation(values, right, calls, _parameters(task))
             or _slip(task, calls, outcomes)
             or location(values, right)
+            or in_one_call(bad.value, right[k])
         )
         where = extent(values, right, calls)
     said = difference(bad.value, right[k])

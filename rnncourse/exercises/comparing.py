@@ -183,6 +183,13 @@ def location(got: Sequence[Any], right: Sequence[Any]) -> str:
     return _related(got, right, (), (), lambda pairs, _: _somewhere(pairs))
 
 
+def in_one_call(got: Any, right: Any) -> str:
+    """Say how one answer is related to the right one, if that has numbers enough to tell, or ""."""
+    numbers = {float(x) for _, _, b in _beside(right, right) for x in b.ravel()}
+    told = relation([got], [right]) if len(numbers) > 2 else ""
+    return f"In the call below, but not in all: {told[0].lower()}{told[1:]}" if told else ""
+
+
 def _related(
     got: Sequence[Any],
     right: Sequence[Any],
@@ -376,8 +383,10 @@ def _factor(pairs: list[Pair], given: list[Mapping[str, Any]]) -> str:
         return ""
     factor = float(a @ b / (b @ b))
     if factor and _equal(a, factor * b):
+        part = round(1 / factor)
+        times = f"1/{part}" if part > 1 and _near(factor, 1 / part) else f"{factor:.4g}"
         told = "look for a factor too many or too few"
-        return f"Every number of {{}} is {factor:.4g} times the right one: {told}."
+        return f"Every number of {{}} is {times} times the right one: {told}."
     if _near(a - b, a[0] - b[0]).all():
         more = "large" if a[0] > b[0] else "small"
         return f"Every number of {{}} is {abs(a[0] - b[0]):.4g} too {more}."

@@ -9,7 +9,7 @@ import pytest
 
 from rnncourse import exercises
 from rnncourse.exercises import checking, record, running
-from rnncourse.exercises.comparing import difference, extent, location, relation
+from rnncourse.exercises.comparing import difference, extent, in_one_call, location, relation
 from rnncourse.exercises.definition import exercise, find
 from rnncourse.exercises.running import run
 from rnncourse.exercises.slips import slips
@@ -276,6 +276,16 @@ def squares_before_the_sum(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
 def test_one_slip_in_the_solution_is_found(name, answer, words):
     told = " ".join(exercises.check(name, answer).told)
     assert words in told if words else "slip" not in told, told
+
+
+def test_what_holds_in_one_call_alone_is_said():
+    told = in_one_call(3 * A, A)
+    assert told.startswith("In the call below, but not in all: every number of your result is 3")
+    assert in_one_call(np.array([2.0, 0.0]), np.array([1.0, 0.0])) == ""  # by chance, perhaps
+    assert in_one_call(A + B[:4] ** 2, A) == in_one_call(2, (1, "b_h")) == ""
+    halved = find("chunked-gradient").solution
+    said = exercises.check("chunked-gradient", lambda *a: halved(*a) * (1 if a[-1] < 3 else 0.5))
+    assert "1/2 times the right one" in said.told[0]
 
 
 def test_without_its_source_a_solution_has_no_slips(monkeypatch):
