@@ -127,6 +127,8 @@ CHANGED: list[tuple[str, Change]] = [
     ("{} holds the square of every right number: a root is missing.", np.square),
     ("{} holds the root of every right number.", np.sqrt),
     ("{} holds 1 divided by every right number.", np.reciprocal),
+    ("{} is cut down to whole numbers: is // written for / somewhere, or int()?", np.floor),
+    ("{} is rounded to whole numbers.", np.rint),
     ("{} holds 1 minus every right number.", lambda b: 1 - b),
     ("{} is right as far as it goes, but the first {row} is missing.", lambda b: b[1:]),
     ("{} is right as far as it goes, but the last {row} is missing.", lambda b: b[:-1]),
@@ -384,7 +386,7 @@ def _factor(pairs: list[Pair], given: list[Mapping[str, Any]]) -> str:
     factor = float(a @ b / (b @ b))
     if factor and _equal(a, factor * b):
         part = round(1 / factor)
-        times = f"1/{part}" if part > 1 and _near(factor, 1 / part) else f"{factor:.4g}"
+        times = f"1/{part}" if part > 1 and abs(part * factor - 1) < 1e-6 else f"{factor:.4g}"
         told = "look for a factor too many or too few"
         return f"Every number of {{}} is {times} times the right one: {told}."
     if _near(a - b, a[0] - b[0]).all():

@@ -174,6 +174,8 @@ ROWS = [A, B]
         (ROWS, [a.cumsum(axis=0) for a in ROWS], "sums of your result so far are the right"),
         ([a**2 for a in ROWS], ROWS, "square of every right number"),
         ([1 - a for a in ROWS], ROWS, "1 minus every right number"),
+        ([np.floor(4 * a) for a in ROWS], [4 * a for a in ROWS], "is // written for /"),
+        ([np.round(4 * a) for a in ROWS], [4 * a for a in ROWS], "rounded to whole numbers"),
         ([1 / a for a in ROWS], ROWS, "1 divided by every right number"),
         ([a[1:] for a in ROWS], ROWS, "the first row is missing"),
         ([a[:-1] for a in ROWS], ROWS, "the last row is missing"),
