@@ -1,8 +1,11 @@
 """Check an answer: right, not yet, or not attempted, and what went wrong if it can be told."""
 
+import contextlib
 import html
 import re
 import textwrap
+import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,11 +13,13 @@ from typing import Any, Literal
 import numpy as np
 
 from . import record
-from .comparing import close, difference, relation, shown
-from .definition import Exercise, Investigation, find
+from .comparing import close, difference, extent, in_one_call, location, relation, shown
+from .definition import Exercise, Function, Investigation, find
 from .running import Outcome, run
+from .slips import slips
 
 Status = Literal["correct", "not yet", "not attempted"]
+PATIENCE = 4.0  # seconds to look for a slip
 SIGNS = {"correct": "✓", "not yet": "✗", "not attempted": "·"}
 
 
@@ -158,16 +163,31 @@ def _parameters(task: Exercise) -> tuple[str, ...]:
 def recognized(task: Exercise, calls: list[tuple[Any, ...]], outcomes: list[Outcome]) -> str:
     """Return the name of the wrong answer that gives these outcomes in every call, or ""."""
     for name, function in task.wrongs.items():
-        theirs, _ = run(function, calls, task.seconds)
-        if all(map(_alike, outcomes, theirs)):
+        if _all_alike(outcomes, function, calls, task.seconds):
             return name
     return ""
+
+
+def _all_alike(
+    outcomes: list[Outcome], function: Function, calls: list[tuple[Any, ...]], seconds: float
+) -> bool:
+    """Whether a function gives the same outcomes; it is not called again after one that differs."""
+    for mine, arguments in zip(outcomes, calls, strict=True):
+        (theirs,), _ = run(function, [arguments], seconds)
+        if not _alike(mine, theirs):
+            return False
+    return True
 
 
 def _alike(mine: Outcome, theirs: Outcome) -> bool:
     if mine.error is not None or theirs.error is not None:
         return type(mine.error) is type(theirs.error)
-    return mine.changed == theirs.changed and close(mine.value, theirs.value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a complex number as a real one
+        try:
+            return mine.changed == theirs.changed and close(mine.value, theirs.value)
+        except (TypeError, ValueError, Warning):
+            return False  # it returns something else than numbers
 
 
 def _unknown(
@@ -188,10 +208,30 @@ def _unknown(
         return [f"Your function raised {type(bad.error).__name__}{at}: {words}", with_these]
     if bad.value is None:
         return ["Your function returns None: is there a return at its end?"]
-    whole = all(o.error is None for o in outcomes)
-    related = relation([o.value for o in outcomes], right) if whole else ""
+    related = where = ""
+    if all(o.error is None for o in outcomes):
+        values = [o.value for o in outcomes]
+        related = (
+            relation(values, right, calls, _parameters(task))
+            or _slip(task, calls, outcomes)
+            or location(values, right)
+            or in_one_call(bad.value, right[k])
+        )
+        where = extent(values, right, calls)
     said = difference(bad.value, right[k])
-    return [related, f"{said[0].upper()}{said[1:]}.", with_these]
+    return [related, f"{said[0].upper()}{said[1:]}. {where}".strip(), with_these]
+
+
+def _slip(task: Exercise, calls: list[tuple[Any, ...]], outcomes: list[Outcome]) -> str:
+    """Say which single slip in the solution gives these outcomes, or "" if none is found soon."""
+    ends = time.monotonic() + PATIENCE
+    for function, told in slips(task):
+        with contextlib.suppress(TimeoutError):
+            if _all_alike(outcomes, function, calls, 0.5):
+                return f"Your numbers are those of a solution with one slip: {told}."
+        if time.monotonic() > ends:
+            break
+    return ""
 
 
 def _plain(message: str) -> str:

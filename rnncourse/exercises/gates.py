@@ -111,18 +111,6 @@ def one_recurrent_weight_a_unit(D, N):
     return int(N / (4 * (D + 2)))
 
 
-@widest.wrong
-def one_bias_a_gate(D, N):
-    """You count one bias a gate. b_h,q has H numbers, one for each unit."""
-    return max([H for H in range(N) if 4 * (H * D + H**2 + 1) <= N], default=0)
-
-
-@widest.wrong
-def no_recurrent_weights(D, N):
-    """The recurrent weights are missing: W_hh,q has H² entries, in each gate."""
-    return N // (4 * (D + 1))
-
-
 # ---------------------------------------------------------------- the memory over a sequence
 
 
@@ -160,11 +148,11 @@ def memory_trace(f, i, g, c_0):
     return np.array(memories)
 
 
-def _memories(f, i, g, c_0, carried=lambda c_t: c_t):
-    """Follow the memory; `carried` is what of it a step hands to the next."""
+def _memories(f, i, g, c_0):
+    """Return c_0 … c_T."""
     memories = [c_0]
     for f_t, i_t, g_t in zip(f, i, g, strict=True):
-        memories.append(f_t * carried(memories[-1]) + i_t * g_t)
+        memories.append(f_t * memories[-1] + i_t * g_t)
     return np.array(memories)
 
 
@@ -180,13 +168,6 @@ def begun_again(f, i, g, c_0):
     """Every step begins with c_0 again, so nothing that was written lasts. Step t begins with
     c_{t−1}, what the step before left."""
     return f * c_0 + i * g
-
-
-@memory_trace.wrong
-def squashed(f, i, g, c_0):
-    """You press the memory through tanh before handing it on, as an RNN does. On the belt c passes
-    as it is; the tanh comes only when it is read, in h_t."""
-    return _memories(f, i, g, c_0, np.tanh)[1:]
 
 
 @memory_trace.wrong
@@ -233,24 +214,6 @@ def from_zero(f, i, g, c_0):
 
 
 @memory_trace.wrong
-def with_c_0(f, i, g, c_0):
-    """The numbers are right, and c_0 stands before them. Only c_1 … c_T are asked for, T rows."""
-    return _memories(f, i, g, c_0)
-
-
-@memory_trace.wrong
-def one_late(f, i, g, c_0):
-    """Each row is the memory before its step: c_0 … c_{T−1}. Compute first, then append."""
-    return _memories(f, i, g, c_0)[:-1]
-
-
-@memory_trace.wrong
-def last_only(f, i, g, c_0):
-    """This is the last memory c_T alone. All of them are asked for: append each to a list."""
-    return _memories(f, i, g, c_0)[-1]
-
-
-@memory_trace.wrong
 def candidates_weighed_after(f, i, g, c_0):
     """Your forget gate acts on the new part too. First the old memory is multiplied by f_t, then
     i_t g_t is added whole."""
@@ -262,62 +225,10 @@ def candidates_weighed_after(f, i, g, c_0):
 
 
 @memory_trace.wrong
-def c_0_in_the_first_row(f, i, g, c_0):
-    """Row 0 holds c_0, and the first gates are never used. Row 0 of all arrays is for step 1: it
-    should be f[0] c_0 + i[0] g[0]."""
-    return _memories(f[1:], i[1:], g[1:], c_0)
-
-
-@memory_trace.wrong
 def tanh_of_g(f, i, g, c_0):
     """You put g through tanh. The candidate has been through its tanh already; it enters as it
     is."""
     return _memories(f, i, np.tanh(g), c_0)[1:]
-
-
-@memory_trace.wrong
-def one_array_in_all_rows(f, i, g, c_0):
-    """All rows are the last memory: your list holds one array T times, and c *= … or c += …
-    changes it in place. Make a new array at each step, c = f_t * c + i_t * g_t."""
-    return np.repeat(_memories(f, i, g, c_0)[-1:], len(f), axis=0)
-
-
-@memory_trace.wrong
-def added_to_the_old(f, i, g, c_0):
-    """You add the new memory to the old one. f_t c_{t−1} is already what is kept of the old, so
-    write =, not +=."""
-    return _memories(1 + f, i, g, c_0)[1:]
-
-
-@memory_trace.wrong
-def added_in_place(f, i, g, c_0):
-    """Two things with +=: it adds the new memory to the old one, and it changes the one array that
-    your list holds T times. Write c = f_t * c + i_t * g_t."""
-    memories = []
-    for f_t, i_t, g_t in zip(f, i, g, strict=True):
-        c_0 += f_t * c_0 + i_t * g_t
-        memories.append(c_0)
-    return np.array(memories)
-
-
-@memory_trace.wrong
-def c_0_written_over(f, i, g, c_0):
-    """All rows are the last memory, and c_0 is written over as well: c *= … and c += … change the
-    one array that your list holds T times. Make a new one at each step, c = f_t * c + i_t *
-    g_t."""
-    memories = []
-    for f_t, i_t, g_t in zip(f, i, g, strict=True):
-        c_0 *= f_t
-        c_0 += i_t * g_t
-        memories.append(c_0)
-    return np.array(memories)
-
-
-@memory_trace.wrong
-def first_row_skipped(f, i, g, c_0):
-    """Your loop begins at row 1, and row 0 stays 0. Row 0 is for step 1: c_1 = f[0] c_0 + i[0]
-    g[0]."""
-    return _memories(f[1:], i[1:], g[1:], 0 * c_0)
 
 
 # ---------------------------------------------------------------- one step, from stacked weights
@@ -444,64 +355,11 @@ def no_past(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
 
 
 @lstm_step.wrong
-def c_before_h(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
-    """Both numbers are right, but the pair is turned around: h_t comes first, then c_t."""
-    return _read(*_stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)[:2])[::-1]
-
-
-@lstm_step.wrong
 def squashed_memory(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
     """The c_t that you return has gone through tanh. The tanh belongs to h_t alone; the memory is
     handed on as it is."""
     h_t, c_t = _read(*_stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)[:2])
     return h_t, np.tanh(c_t)
-
-
-@lstm_step.wrong
-def one_valve_for_two(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
-    """You let in 1 − f_t of the candidate, as coupled gates do. Here i_t has rows of its own, the
-    first H."""
-    _, now, _ = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
-    return _read(now["f"] * c_prev + (1 - now["f"]) * now["g"], now)
-
-
-@lstm_step.wrong
-def no_squashing(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
-    """Your gates are pre-activations still. A valve is between 0 and 1: i, f and o go through σ,
-    and g goes through tanh."""
-    _, _, a = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
-    return _read(a["f"] * c_prev + a["i"] * a["g"], a)
-
-
-@lstm_step.wrong
-def squashed_twice(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
-    """All 4H numbers go through σ, and g's through tanh after that. The pre-activation of g goes
-    through tanh alone."""
-    _, now, a = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
-    return _read(now["f"] * c_prev + now["i"] * np.tanh(sigmoid(a["g"])), now)
-
-
-@lstm_step.wrong
-def h_alone(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
-    """Your h_t is right, but it comes alone. The state of an LSTM is the pair: return h_t, c_t."""
-    return _read(*_stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)[:2])[0]
-
-
-@lstm_step.wrong
-def tanh_for_o(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
-    """Your output gate goes through tanh. It is a valve, from 0 shut to 1 open, so it has a σ; only
-    the candidate has a tanh."""
-    c_t, _, a = _stepped(x_t, h_prev, c_prev, W_xh, W_hh, b_h)
-    return np.tanh(a["o"]) * np.tanh(c_t), c_t
-
-
-@lstm_step.wrong
-def gates_see_c(x_t, h_prev, c_prev, W_xh, W_hh, b_h):
-    """Your W_hh multiplies the memory c_{t−1}. The gates look at the hidden state h_{t−1}; the
-    memory they see only through it."""
-    a = np.split(W_xh @ x_t + W_hh @ c_prev + b_h, 4)
-    c_t = sigmoid(a[1]) * c_prev + sigmoid(a[0]) * np.tanh(a[2])
-    return sigmoid(a[3]) * np.tanh(c_t), c_t
 
 
 @lstm_step.wrong
@@ -740,30 +598,6 @@ def squared_everywhere(delta_h, delta_c, c_prev, c, f, i, o, g):
     }
 
 
-@gate_errors.wrong
-def tanh_of_g_again(delta_h, delta_c, c_prev, c, f, i, o, g):
-    """f, i and o are right. In g you put the candidate through tanh again; g is already the value
-    of a tanh, and the slope is read off that value."""
-    right = gate_errors.solution(delta_h, delta_c, c_prev, c, f, i, o, g)
-    return right | {"g": delta_c * i * (1 - np.tanh(g) ** 2)}
-
-
-@gate_errors.wrong
-def g_with_itself(delta_h, delta_c, c_prev, c, f, i, o, g):
-    """f, i and o are right. In g the partner is g itself; in i ⊙ g the candidate is multiplied
-    with i."""
-    right = gate_errors.solution(delta_h, delta_c, c_prev, c, f, i, o, g)
-    return right | {"g": delta_c * g * (1 - g**2)}
-
-
-@gate_errors.wrong
-def slope_of_reading_at_o(delta_h, delta_c, c_prev, c, f, i, o, g):
-    """f, i and g are right. In o you take the slope of the tanh; the error reaches o past
-    tanh(c_t), which multiplies as it is."""
-    right = gate_errors.solution(delta_h, delta_c, c_prev, c, f, i, o, g)
-    return right | {"o": delta_h * (1 - np.tanh(c) ** 2) * o * (1 - o)}
-
-
 # ---------------------------------------------------------------- the errors along the belt
 
 
@@ -863,13 +697,6 @@ def slope_of_h(delta_h, f, o, c):
 
 
 @memory_errors.wrong
-def tanh_for_its_slope(delta_h, f, o, c):
-    """You multiply by tanh(c_t) itself, as the error of the output gate does. Back through tanh
-    goes its slope, 1 − tanh² c_t."""
-    return _carried_back(delta_h * o * np.tanh(c), f[1:])
-
-
-@memory_errors.wrong
 def no_forget_gate(delta_h, f, o, c):
     """The carry passes whole. On its way from c_{t+1} back to c_t the error meets the forget gate
     f_{t+1}."""
@@ -883,16 +710,6 @@ def forward_in_time(delta_h, f, o, c):
     delta_c = _by_way_of_h(delta_h, o, c)
     for t in range(1, len(c)):
         delta_c[t] += f[t] * delta_c[t - 1]
-    return delta_c
-
-
-@memory_errors.wrong
-def one_step_only(delta_h, f, o, c):
-    """What is carried back here comes from the next step alone. Carry the whole δ^c_{t+1}, which
-    holds what its own successor carried to it."""
-    first = _by_way_of_h(delta_h, o, c)
-    delta_c = first.copy()
-    delta_c[:-1] += f[1:] * first[1:]
     return delta_c
 
 
@@ -915,55 +732,6 @@ def carried_through_the_valve(delta_h, f, o, c):
         delta_c[t] = (delta_h[t] + carry) * o[t] * (1 - np.tanh(c[t]) ** 2)
         carry = f[t] * delta_c[t]
     return delta_c
-
-
-@memory_errors.wrong
-def first_step_left_out(delta_h, f, o, c):
-    """All rows are right but row 0, which is 0: your loop ends one step too early. With
-    range(…, −1, −1) it reaches row 0."""
-    delta_c = _carried_back(_by_way_of_h(delta_h, o, c), f[1:])
-    delta_c[0] = 0
-    return delta_c
-
-
-@memory_errors.wrong
-def tanh_of_the_square(delta_h, f, o, c):
-    """You square c before the tanh: tanh² c_t means (tanh c_t)², np.tanh(c) ** 2."""
-    return _carried_back(delta_h * o * (1 - np.tanh(c**2)), f[1:])
-
-
-@memory_errors.wrong
-def slope_of_the_gate(delta_h, f, o, c):
-    """You multiply by o (1 − o), the slope of the output gate. On the way from h_t back to c_t the
-    gate itself is the factor, o_t."""
-    return _carried_back(_by_way_of_h(delta_h, o * (1 - o), c), f[1:])
-
-
-@memory_errors.wrong
-def gate_on_everything(delta_h, f, o, c):
-    """Every δ^c_t has its own forget gate as a factor. That gate stands before c_t: it scales only
-    what goes on to step t − 1."""
-    return f * _carried_back(_by_way_of_h(delta_h, o, c), f[1:])
-
-
-@memory_errors.wrong
-def gate_before_both(delta_h, f, o, c):
-    """You multiply the error that comes by way of h_t with the next forget gate too. f_{t+1} stands
-    on the belt alone."""
-    first, delta_c = _by_way_of_h(delta_h, o, c), np.zeros_like(c)
-    delta_c[-1] = first[-1]
-    for t in range(len(c) - 2, -1, -1):
-        delta_c[t] = f[t + 1] * (first[t] + delta_c[t + 1])
-    return delta_c
-
-
-@memory_errors.wrong
-def last_step_left_out(delta_h, f, o, c):
-    """Step T is left at 0, and its error is lost. Nothing is carried to it, but h_T still sends its
-    first term."""
-    first = _by_way_of_h(delta_h, o, c)
-    first[-1] = 0
-    return _carried_back(first, f[1:])
 
 
 # ---------------------------------------------------------------- the whole way back
@@ -1043,34 +811,23 @@ def _walked_back(slip, W_hh, x, h, c, gates, delta_out):
     """Return (δ^a, x_t, h_{t−1}) for each step, the last first, with one slip on the way."""
     T = len(x) - 1
     delta_a, carry, terms = np.zeros(len(W_hh)), 0, []
-    for t in range(1, T + 1) if slip == "forward" else range(T, 0, -1):
+    for t in range(T, 0, -1):
         i, f, g, o = (gates[q][t] for q in "ifgo")
-        slope_i, slope_f, slope_o = (1 if slip == "no slope" else q * (1 - q) for q in (i, f, o))
-        slope_g = {"no slope": 1, "σ at g": g * (1 - g)}.get(slip, 1 - g**2)
         tanh_c = np.tanh(c[t])
-        read = {"no second tanh": o, "no o": 1 - tanh_c**2, "1 - c²": o * (1 - c[t] ** 2)}
-        read = read.get(slip, o * (1 - tanh_c**2))
+        read = {"no second tanh": o, "1 - c²": o * (1 - c[t] ** 2)}.get(slip, o * (1 - tanh_c**2))
         blocks = zip(np.split(W_hh, 4), np.split(delta_a, 4), strict=True)
         untransposed = sum(W @ a for W, a in blocks)
         by_gates = {"no W_hh": 0, "untransposed": untransposed}.get(slip, W_hh.T @ delta_a)
         delta_h = delta_out[t] + by_gates
-        delta_c = delta_h * read + (carry * read if slip == "carry through o" else carry)
-        if slip == "own f":  # what is carried is δ^c here, and meets the gate of this step
-            delta_c = delta_h * read + f * carry
-        belt = delta_h if slip == "delta_h" else delta_c
-        read_error = delta_c if slip == "delta_c" else delta_h
-        partner_o = {"c at o": c[t], "h at o": h[t]}.get(slip, tanh_c)
-        slope_o = 1 if slip == "no slope at o" else slope_o
+        delta_c = delta_h * read + (f * carry if slip == "own f" else carry)
         parts = {
-            "i": belt * g * slope_i,
-            "f": belt * (c[t] if slip == "c_t" else c[t - 1]) * slope_f,
-            "g": belt * i * slope_g,
-            "o": read_error * partner_o * slope_o,
+            "i": delta_c * g * i * (1 - i),
+            "f": delta_c * (c[t] if slip == "c_t" else c[t - 1]) * f * (1 - f),
+            "g": delta_c * i * (g * (1 - g) if slip == "σ at g" else 1 - g**2),
+            "o": (delta_c if slip == "delta_c" else delta_h) * tanh_c * o * (1 - o),
         }
         delta_a = np.concatenate([parts[q] for q in (slip if slip in ORDERS else "ifgo")])
-        handed_on = {"no carry": 0 * f, "carry of delta_h": f * delta_h}
-        handed_on |= dict.fromkeys(("no f", "own f"), delta_c)
-        carry = handed_on.get(slip, f * delta_c)
+        carry = {"no carry": 0 * f, "own f": delta_c}.get(slip, f * delta_c)
         terms.append((delta_a, x[t], h[t] if slip == "h_t" else h[t - 1]))
     return terms
 
@@ -1105,19 +862,6 @@ def own_forget(*run):
 
 
 @lstm_backward.wrong
-def no_forget(*run):
-    """The carry passes whole, as if every forget gate were 1. It is f_{t+1} ⊙ δ^c_{t+1}."""
-    return _sums(_walked_back("no f", *run))
-
-
-@lstm_backward.wrong
-def newest_only(*run):
-    """These are the terms of step T alone. The weights serve every step, so the terms of all steps
-    add up."""
-    return _sums(_walked_back("", *run)[:1])
-
-
-@lstm_backward.wrong
 def oldest_only(*run):
     """These are the terms of step 1 alone: each step overwrites what was there. Add with +=."""
     return _sums(_walked_back("", *run)[-1:])
@@ -1146,13 +890,6 @@ def order_of_the_page(*run):
 
 
 @lstm_backward.wrong
-def no_slopes(*run):
-    """Your δ^{a_q} stop before the squashing: they lack the slopes q (1 − q) of the three
-    sigmoids and 1 − g² of the tanh."""
-    return _sums(_walked_back("no slope", *run))
-
-
-@lstm_backward.wrong
 def no_slope_of_reading(*run):
     """The second tanh is missing: h_t reads c_t through a tanh, so 1 − tanh² c_t belongs in
     δ^c_t."""
@@ -1160,29 +897,9 @@ def no_slope_of_reading(*run):
 
 
 @lstm_backward.wrong
-def mean_over_steps(*run):
-    """This is the mean over the steps. The error is a sum over them, and so is its gradient."""
-    return tuple(part / (len(run[1]) - 1) for part in _sums(_walked_back("", *run)))
-
-
-@lstm_backward.wrong
 def delta_c_at_o(*run):
     """The output gate's error has δ^c_t. The output gate goes into h_t, so δ^h_t reaches it."""
     return _sums(_walked_back("delta_c", *run))
-
-
-@lstm_backward.wrong
-def delta_h_on_the_belt(*run):
-    """The errors of f, i and g have δ^h_t. These gates go into the memory, so δ^c_t reaches
-    them."""
-    return _sums(_walked_back("delta_h", *run))
-
-
-@lstm_backward.wrong
-def first_to_last(*run):
-    """Your loop runs from step 1 to T. An error runs against the arrows: step t needs the errors of
-    step t + 1, so begin at T."""
-    return _sums(_walked_back("forward", *run))
 
 
 @lstm_backward.wrong
@@ -1193,37 +910,10 @@ def blocks_not_transposed(*run):
 
 
 @lstm_backward.wrong
-def carry_of_delta_h(*run):
-    """You hand δ^h on along the belt. It is the error of the memory that is carried: f ⊙ δ^c."""
-    return _sums(_walked_back("carry of delta_h", *run))
-
-
-@lstm_backward.wrong
-def carry_through_o(*run):
-    """You send the carry through the output gate and the tanh too. It goes straight along the
-    belt: add it after those factors."""
-    return _sums(_walked_back("carry through o", *run))
-
-
-@lstm_backward.wrong
-def no_reading_gate(*run):
-    """The output gate is missing in δ^c_t. What is read from the memory passes o_t, and so does the
-    error on its way back."""
-    return _sums(_walked_back("no o", *run))
-
-
-@lstm_backward.wrong
 def slope_without_tanh(*run):
     """In δ^c_t your slope is 1 − c_t². The slope of tanh is 1 minus the square of its value,
     1 − tanh² c_t."""
     return _sums(_walked_back("1 - c²", *run))
-
-
-@lstm_backward.wrong
-def c_at_o(*run):
-    """The output gate's error has c_t for its partner. In h_t the gate is multiplied with
-    tanh(c_t)."""
-    return _sums(_walked_back("c at o", *run))
 
 
 @lstm_backward.wrong
@@ -1246,53 +936,11 @@ def sigmoids_first(*run):
 
 
 @lstm_backward.wrong
-def x_of_another_step(*run):
-    """dW_xh has x_{t−1} for x_t; the rest is right. The state is that of the step before, the input
-    that of the step itself."""
-    terms = _walked_back("", *run)
-    late = [(a, x_t, h) for (a, _, h), x_t in zip(terms, run[1][-2::-1], strict=True)]
-    return _sums(late)
-
-
-@lstm_backward.wrong
 def first_step_not_walked(*run):
     """Your loop ends before step 1. Its terms belong to the sums too, with h_0 and c_0:
     range(T, 0, −1) reaches 1."""
     terms = _walked_back("", *run)
     return tuple(a - b for a, b in zip(_sums(terms), _sums(terms[-1:]), strict=True))
-
-
-@lstm_backward.wrong
-def last_step_not_walked(*run):
-    """Your loop begins before step T and never sees its error. Rows go from 0 to T, so len(x) is
-    T + 1 and the first t is len(x) − 1."""
-    W_hh, x, h, c, gates, delta_out = run
-    zero = _walked_back("", *run)[:1]
-    short = _walked_back("", W_hh, x[:-1], h, c, gates, delta_out)
-    return tuple(a + 0 * b for a, b in zip(_sums(short), _sums(zero), strict=True))
-
-
-@lstm_backward.wrong
-def no_slope_at_o(*run):
-    """The output gate's error lacks its slope o (1 − o)."""
-    return _sums(_walked_back("no slope at o", *run))
-
-
-@lstm_backward.wrong
-def h_at_o(*run):
-    """The output gate's error has h_t for its partner, and so o_t once too often. In h_t the gate
-    is multiplied with tanh(c_t)."""
-    return _sums(_walked_back("h at o", *run))
-
-
-@lstm_backward.wrong
-def last_output_only(*run):
-    """Only the error of the last output enters. Every step has an output: δ^h_t is delta_out[t]
-    plus what comes from step t + 1."""
-    W_hh, x, h, c, gates, delta_out = run
-    last = np.zeros_like(delta_out)
-    last[-1] = delta_out[-1]
-    return _sums(_walked_back("", W_hh, x, h, c, gates, last))
 
 
 # ---------------------------------------------------------------- what is left of each write
@@ -1364,69 +1012,10 @@ def all_input_gates(f, i):
 
 
 @what_is_left.wrong
-def newest_input_gate(f, i):
-    """The forget gates are right, but every share has the last input gate. g_k came in through
-    i_k."""
-    return i[-1] * _later(f)
-
-
-@what_is_left.wrong
-def one_gate_to_a_power(f, i):
-    """You raise one forget gate to a power, as if it were the same at every step. Each step has a
-    gate of its own; multiply them."""
-    return i * f[-1] ** np.arange(len(f))[::-1, None]
-
-
-@what_is_left.wrong
-def next_gate_only(f, i):
-    """Only the forget gate of the next step acts here. The memory passes one at every step up to T,
-    so all of them multiply."""
-    return i * np.concatenate([f[1:], np.ones_like(f[:1])])
-
-
-@what_is_left.wrong
 def last_gate_not_met(f, i):
     """Your product ends one step early: the forget gate of step T is missing. It acts on c_{T−1},
     with all that was written before."""
     return i * np.concatenate([_later(f[:-1]), np.ones_like(f[:1])])
-
-
-@what_is_left.wrong
-def summed(f, i):
-    """You add the forget gates. The memory goes through one after the other, so they multiply."""
-    return i * np.array(
-        [
-            np.sum(f[k + 1 :], axis=0) if k + 1 < len(f) else np.ones_like(f[0])
-            for k in range(len(f))
-        ]
-    )
-
-
-@what_is_left.wrong
-def last_first(f, i):
-    """The shares are right, but in reverse order: row 0 is for step 1."""
-    return (i * _later(f))[::-1]
-
-
-@what_is_left.wrong
-def all_forget_gates(f, i):
-    """You multiply by the forget gates of all steps. What is written at step k does not meet those
-    before it, nor its own; it meets k + 1 to T."""
-    return i * np.prod(f, axis=0)
-
-
-@what_is_left.wrong
-def what_is_lost(f, i):
-    """You multiply by 1 − f, what a gate takes away. f itself is what it lets pass: 0 forgets,
-    1 keeps."""
-    return i * _later(1 - f)
-
-
-@what_is_left.wrong
-def made_to_sum_to_one(f, i):
-    """You scale the shares so that they add up to 1. Nothing asks for that: the input gates need
-    not let in as much as the forget gates let go."""
-    return i * _later(f) / np.sum(i * _later(f), axis=0)
 
 
 @what_is_left.wrong
@@ -1436,24 +1025,10 @@ def units_multiplied(f, i):
 
 
 @what_is_left.wrong
-def added_up(f, i):
-    """You add up the shares. Each candidate has a share of its own: return all T of them, (T,
-    H)."""
-    return np.sum(i * _later(f), axis=0)
-
-
-@what_is_left.wrong
 def gates_before(f, i):
     """Your product runs over the forget gates before step k. What is written at step k meets only
     those that come after it, k + 1 to T."""
     return i * np.cumprod(np.concatenate([np.ones_like(f[:1]), f[:-1]]), axis=0)
-
-
-@what_is_left.wrong
-def not_turned_back(f, i):
-    """You multiply from the last gate backward, but row 0 then holds the product for the last step.
-    Turn the rows around again; and leave out step k's own gate."""
-    return i * np.cumprod(f[::-1], axis=0)
 
 
 # ---------------------------------------------------------------- the bias that keeps a share
@@ -1505,12 +1080,6 @@ def rule_of_thumb(n, p):
 
 
 @bias_to_keep.wrong
-def half(n, p):
-    """This bias keeps one half over n steps, whatever p is."""
-    return np.log(0.5 ** (1 / n) / (1 - 0.5 ** (1 / n)))
-
-
-@bias_to_keep.wrong
 def divided_by_n(n, p):
     """You take p / n for the gate. Over n steps the gate multiplies n times, so it is the n-th root
     of p."""
@@ -1526,36 +1095,9 @@ def equal_losses(n, p):
 
 
 @bias_to_keep.wrong
-def upside_down(n, p):
-    """The sign is turned: this is ln((1 − s) / s). A gate above one half needs a positive bias."""
-    s = p ** (1 / n)
-    return np.log((1 - s) / s)
-
-
-@bias_to_keep.wrong
 def powered(n, p):
     """You take pⁿ for the gate. It is the other way around: the gate to the power n is p."""
     return np.log(p**n / (1 - p**n))
-
-
-@bias_to_keep.wrong
-def of_one_step(n, p):
-    """The lag does not enter: this bias keeps the share p over a single step."""
-    return np.log(p / (1 - p))
-
-
-@bias_to_keep.wrong
-def base_ten(n, p):
-    """Your logarithm has the base 10. The sigmoid is made of e, so it takes np.log."""
-    s = p ** (1 / n)
-    return np.log10(s / (1 - s))
-
-
-@bias_to_keep.wrong
-def base_two(n, p):
-    """Your logarithm has the base 2. The sigmoid is made of e, so it takes np.log."""
-    s = p ** (1 / n)
-    return np.log2(s / (1 - s))
 
 
 @bias_to_keep.wrong
@@ -1565,23 +1107,10 @@ def log_of_the_gate(n, p):
 
 
 @bias_to_keep.wrong
-def gate_near_one(n, p):
-    """You take σ(b) for 1 − e^{−b}. That is close where b is large, but here b may be small: solve
-    σ(b) = s itself."""
-    return -np.log(1 - p ** (1 / n))
-
-
-@bias_to_keep.wrong
 def large_bias(n, p):
     """You take σ(b)ⁿ for exp(−n e^{−b}), as page 4.4 does. That is close where b is large, but
     here b may be small: solve σ(b)ⁿ = p itself."""
     return np.log(n / -np.log(p))
-
-
-@bias_to_keep.wrong
-def inverse_of_tanh(n, p):
-    """The gate is right, but you invert tanh. A gate is a σ: ln(s / (1 − s))."""
-    return np.arctanh(p ** (1 / n))
 
 
 # ---------------------------------------------------------------- keep, and yet forget
@@ -1695,19 +1224,6 @@ def one_minus_each(W_xh_z, W_hh_z, b_h_z):
     return 1 - W_xh_z, 1 - W_hh_z, 1 - b_h_z
 
 
-@turned.wrong
-def one_minus_bias(W_xh_z, W_hh_z, b_h_z):
-    """The weights are right, and the bias is 1 − b. Inside the sigmoid the sign alone changes, so
-    it is −b."""
-    return -W_xh_z, -W_hh_z, 1 - b_h_z
-
-
-@turned.wrong
-def transposed_too(W_xh_z, W_hh_z, b_h_z):
-    """The signs are right, but W_hh_z stands transposed. Who listens to whom does not change."""
-    return -W_xh_z, -W_hh_z.T, -b_h_z
-
-
 # ---------------------------------------------------------------- the way back of the GRU
 
 
@@ -1763,25 +1279,16 @@ def _gru_back(slip, delta_h, h_prev, r, z, n, W_hh):
     slope_r, slope_z = (1 if slip == "no slope" else q * (1 - q) for q in (r, z))
     slope_n = 1 if slip == "no slope of n" else 1 - n**2
     by_n = {"no 1 - z": 1, "z": z}.get(slip, 1 - z)
-    by_z = {"sign": n - h_prev, "h alone": h_prev, "sum": h_prev + n, "n alone": -n}
-    by_z = by_z.get(slip, h_prev - n)
+    by_z = {"sign": n - h_prev, "h alone": h_prev}.get(slip, h_prev - n)
     a = {"n": delta_h * by_n * slope_n, "z": delta_h * by_z * slope_z}
+    delta_s = W["n"].T @ a["n"]
+    a["r"] = delta_s * h_prev * slope_r
+    ways = {"straight": z * delta_h, "n": (1 if slip == "no r" else r) * delta_s}
     if slip == "after":
         a["r"] = a["n"] * (W["n"] @ h_prev) * slope_r
-        by_candidate = W["n"].T @ (r * a["n"])
-    else:
-        delta_s = a["n"] if slip == "no W_hh,n" else W["n"].T @ a["n"]
-        a["r"] = delta_s * (1 if slip == "no h" else h_prev) * slope_r
-        by_candidate = {"no r": 1, "h for r": h_prev}.get(slip, r) * delta_s
-    ways = {
-        "straight": (1 - z if slip == "1 - z straight" else z) * delta_h,
-        "n": by_candidate,
-        "r": W["r"].T @ a["r"],
-        "z": W["z"].T @ a["z"],
-    }
+        ways["n"] = W["n"].T @ (r * a["n"])
+    ways |= {"r": W["r"].T @ a["r"], "z": W["z"].T @ a["z"]}
     gone = slip.removeprefix("without ").split() if slip.startswith("without ") else []
-    if slip == "by weights alone":
-        ways["n"], gone = delta_s, ["straight"]
     return a, np.sum([way for name, way in ways.items() if name not in gone], axis=0)
 
 
@@ -1800,12 +1307,6 @@ def z_once(*step):
 
 
 @gru_backward.wrong
-def z_without_minus(*step):
-    """In δ^{a_z} the minus of 1 − z is lost: the factor is h_{t−1} − n, not their sum."""
-    return _gru_back("sum", *step)
-
-
-@gru_backward.wrong
 def whole_to_n(*step):
     """δ^{a_n} lacks the factor 1 − z, with which n goes into h_t."""
     return _gru_back("no 1 - z", *step)
@@ -1819,6 +1320,14 @@ def z_at_n(*step):
 
 
 @gru_backward.wrong
+def gate_turned(delta_h, h_prev, r, z, n, W_hh):
+    """You derived h_t = (1 − z_t) ⊙ h_{t−1} + z_t ⊙ n_t, as some papers write it. In the course z
+    and 1 − z stand the other way round: where z is 1, the old state is kept."""
+    a, back = gru_backward.solution(delta_h, h_prev, r, 1 - z, n, W_hh)
+    return a | {"z": -a["z"]}, back - 2 * W_hh["z"].T @ a["z"]
+
+
+@gru_backward.wrong
 def no_slope_of_n(*step):
     """δ^{a_n} lacks the slope 1 − n² of the candidate's tanh."""
     return _gru_back("no slope of n", *step)
@@ -1828,12 +1337,6 @@ def no_slope_of_n(*step):
 def no_slopes_of_gates(*step):
     """δ^{a_r} and δ^{a_z} lack the slopes of the sigmoids, r (1 − r) and z (1 − z)."""
     return _gru_back("no slope", *step)
-
-
-@gru_backward.wrong
-def r_without_partner(*step):
-    """δ^{a_r} lacks its partner: in s = r ⊙ h_{t−1}, r is multiplied with h_{t−1}."""
-    return _gru_back("no h", *step)
 
 
 @gru_backward.wrong
@@ -1858,13 +1361,6 @@ def not_straight(*step):
 
 
 @gru_backward.wrong
-def straight_alone(*step):
-    """The gates' errors are right, but only the straight way z ⊙ δ^h is counted. h_{t−1} also works
-    both gates and the candidate."""
-    return _gru_back("without n r z", *step)
-
-
-@gru_backward.wrong
 def not_by_the_gates(*step):
     """The gates' errors are right. But h_{t−1} also works the two gates: W_hh,rᵀ δ^{a_r} and
     W_hh,zᵀ δ^{a_z} are missing."""
@@ -1883,58 +1379,3 @@ def untransposed(*step):
     """Your W_hh stand without their transposes, and the shapes do not show it. Forward it is
     W @ h, so back it is W.T @ δ."""
     return _gru_back("not transposed", *step)
-
-
-@gru_backward.wrong
-def straight_by_one_minus_z(*step):
-    """The gates' errors are right. On the straight way h_{t−1} is multiplied with z, not with
-    1 − z, so z ⊙ δ^h goes back."""
-    return _gru_back("1 - z straight", *step)
-
-
-@gru_backward.wrong
-def h_for_r(*step):
-    """The gates' errors are right. On the way back through s = r ⊙ h_{t−1} the partner of h_{t−1}
-    is r, so r ⊙ δ^s goes back; h_{t−1} is the partner of r."""
-    return _gru_back("h for r", *step)
-
-
-@gru_backward.wrong
-def past_the_weights(*step):
-    """Your δ^s is δ^{a_n} itself. Between s and a_n stand the weights: δ^s = W_hh,nᵀ δ^{a_n}."""
-    return _gru_back("no W_hh,n", *step)
-
-
-@gru_backward.wrong
-def not_by_r(*step):
-    """The gates' errors are right. But h_{t−1} also works the reset gate: W_hh,rᵀ δ^{a_r} is
-    missing."""
-    return _gru_back("without r", *step)
-
-
-@gru_backward.wrong
-def not_by_z(*step):
-    """The gates' errors are right. But h_{t−1} also works the update gate: W_hh,zᵀ δ^{a_z} is
-    missing."""
-    return _gru_back("without z", *step)
-
-
-@gru_backward.wrong
-def n_alone_at_z(*step):
-    """δ^{a_z} counts one of two places. z stands in h_t twice: before h_{t−1} too, so its factor is
-    h_{t−1} − n."""
-    return _gru_back("n alone", *step)
-
-
-@gru_backward.wrong
-def error_alone(*step):
-    """These are the gates' errors, and they are right. The error that goes back to h_{t−1} is
-    asked for as well: return both."""
-    return _gru_back("", *step)[0]
-
-
-@gru_backward.wrong
-def by_weights_alone(*step):
-    """The gates' errors are right. But you send them all back by W_hhᵀ, as in an RNN: the way
-    through the candidate passes r, and the straight way z ⊙ δ^h is missing."""
-    return _gru_back("by weights alone", *step)

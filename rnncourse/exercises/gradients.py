@@ -51,8 +51,8 @@ def steps_until(factor, limit):
 
 @steps_until.wrong
 def rounded_down(factor, limit):
-    """One step short: after this many steps the length is not below the limit yet. The logarithm
-    says where the limit is met, and the first whole number of steps beyond comes next."""
+    """One step short: after this many steps the length is not below the limit yet. In a loop, the
+    length begins at 1 and the count at 0; with logarithms, take the first whole number beyond."""
     return math.floor(round(math.log(limit) / math.log(factor), 9))
 
 
@@ -78,24 +78,10 @@ def not_a_whole_number(factor, limit):
 
 
 @steps_until.wrong
-def two_bases(factor, limit):
-    """The two logarithms have different bases, 10 and e. Their ratio is the number of steps only
-    if both have the same base, whichever it is."""
-    return math.ceil(math.log10(limit) / math.log(factor))
-
-
-@steps_until.wrong
 def the_same_loss_each_step(factor, limit):
     """You take the same amount away at each step, 1 − factor. A step back multiplies, so it takes
     less and less: after 0.5 comes 0.25, not 0."""
     return math.ceil((1 - limit) / (1 - factor))
-
-
-@steps_until.wrong
-def loop_that_stops_at_once(factor, limit):
-    """Zero steps: if you count in a loop, its condition is the wrong way round. It has to go on
-    while the length is still at least the limit."""
-    return 0
 
 
 @steps_until.wrong
@@ -117,31 +103,6 @@ def rounded_to_the_nearest(factor, limit):
     """You rounded to the nearest whole number, so it is sometimes a step short. The first whole
     step beyond the place where the curve meets the limit is the one."""
     return round(math.log(limit) / math.log(factor))
-
-
-@steps_until.wrong
-def logarithm_of_the_ratio(factor, limit):
-    """This is a logarithm of a ratio; the ratio of two logarithms is needed. From factor**n = limit
-    follows n log(factor) = log(limit)."""
-    return math.ceil(math.log2(factor / limit))
-
-
-@steps_until.wrong
-def factor_times_itself(factor, limit):
-    """The factor is multiplied by itself, so it changes: after 0.5 and 0.25 comes 0.0625. Keep the
-    length in a variable of its own that begins at 1, and multiply that by the factor."""
-    steps = 0
-    while factor >= limit:
-        factor *= factor
-        steps += 1
-    return steps
-
-
-@steps_until.wrong
-def what_is_lost_is_kept(factor, limit):
-    """Each step takes the part factor away and keeps the rest. It is the other way round: factor is
-    the part that a step keeps."""
-    return steps_until.solution(1 - factor, limit)
 
 
 # ---------------------------------------------------------------- sigmoid-unit
@@ -217,12 +178,6 @@ def without_the_first_step(w, h):
 
 
 @sigmoid_unit.wrong
-def without_the_last_step(w, h):
-    """One factor is missing, that of step T, whose slope is at h_T. This is ∂h_{T−1}/∂h_0."""
-    return np.prod(w * h[:-1] * (1 - h[:-1]))
-
-
-@sigmoid_unit.wrong
 def sum_of_factors(w, h):
     """The factors are right, but they are added. Along one path the chain rule multiplies; only
     different paths are added."""
@@ -230,107 +185,10 @@ def sum_of_factors(w, h):
 
 
 @sigmoid_unit.wrong
-def half_of_the_slope(w, h):
-    """Only 1 − h_t stands in each factor. The slope of the sigmoid is h_t (1 − h_t)."""
-    return np.prod(w * (1 - h))
-
-
-@sigmoid_unit.wrong
-def factors_not_multiplied(w, h):
-    """These are the factors of the single steps, and they are right. What is left over all T steps
-    is one number, their product."""
-    return w * h * (1 - h)
-
-
-@sigmoid_unit.wrong
-def tanh_of_the_sigmoid(w, h):
-    """1 − tanh² is the slope of a tanh unit, and a tanh of h_t occurs nowhere here. The slope of
-    the sigmoid, written with its value, is h_t (1 − h_t)."""
-    return np.prod(w * (1 - np.tanh(h) ** 2))
-
-
-@sigmoid_unit.wrong
-def slopes_of_the_states_before(w, h):
-    """The slopes are one step late: the factor of step t has the slope at h_t, the state that the
-    step makes. h_0 does not enter, and the first number in h is h_1."""
-    before = np.array([0.0, *h[:-1]])
-    return np.prod(w * before * (1 - before))
-
-
-@sigmoid_unit.wrong
-def pre_activation_of_the_new_state(w, h):
-    """You computed the slope from w h_t as if it were a_t; a_t is w h_{t−1} + u x_t. There is no
-    need for a_t: σ(a_t) is h_t, so the slope is h_t (1 − h_t)."""
-    return np.prod(w * sigmoid(w * h) * (1 - sigmoid(w * h)))
-
-
-@sigmoid_unit.wrong
-def first_slope_missing(w, h):
-    """All weights are there, but the slope of step 1 is not. h[0] is h_1, and its slope belongs to
-    the product: does your loop reach the index 0?"""
-    return w * np.prod(w * h[1:] * (1 - h[1:]))
-
-
-@sigmoid_unit.wrong
-def slope_twice(w, h):
-    """The slope h_t (1 − h_t) is squared in each factor. The chain rule takes it once a step, like
-    the weight."""
-    return np.prod(w * (h * (1 - h)) ** 2)
-
-
-@sigmoid_unit.wrong
-def one_weight_missing(w, h):
-    """All slopes are there, but w is missing once. From h_T to h_0 there are T steps back, and each
-    passes through w."""
-    return np.prod(h * (1 - h)) * w ** (len(h) - 1)
-
-
-@sigmoid_unit.wrong
 def last_factor_alone(w, h):
     """This is the factor of step T alone, ∂h_T/∂h_{T−1}. To reach h_0 the factors of all T steps
     are multiplied."""
     return w * h[-1] * (1 - h[-1])
-
-
-@sigmoid_unit.wrong
-def first_factor_alone(w, h):
-    """This is the factor of step 1 alone, ∂h_1/∂h_0. From h_T the factors of all T steps are
-    multiplied: does a return stand inside your loop?"""
-    return w * h[0] * (1 - h[0])
-
-
-@sigmoid_unit.wrong
-def running_products(w, h):
-    """These are the products up to each step, ∂h_t/∂h_0 for every t. What is asked is the last of
-    them, a single number."""
-    return np.cumprod(w * h * (1 - h))
-
-
-@sigmoid_unit.wrong
-def without_its_sign(w, h):
-    """The size is right, but the sign has gone. A weight below 0 turns the gradient round at each
-    step."""
-    return np.abs(np.prod(w * h * (1 - h)))
-
-
-@sigmoid_unit.wrong
-def bracket_left_open(w, h):
-    """w has lost one of its partners: in w h − h² it multiplies the first term alone. Write the
-    slope in brackets, w * (h - h**2), or w * h * (1 - h)."""
-    return np.prod(w * h - h**2)
-
-
-@sigmoid_unit.wrong
-def last_state_every_time(w, h):
-    """Every factor has the slope at h_T. Each step has a slope of its own, at the state that it
-    made: does the loop use its t?"""
-    return (w * h[-1] * (1 - h[-1])) ** len(h)
-
-
-@sigmoid_unit.wrong
-def mean_slope_every_time(w, h):
-    """The slopes are averaged first. A product of different factors is no power of their mean."""
-    return (w * np.mean(h * (1 - h))) ** len(h)
 
 
 # ---------------------------------------------------------------- product-of-jacobians
@@ -435,28 +293,6 @@ def weights_alone(h, W_hh, k):
 
 
 @product_of_jacobians.wrong
-def states_as_slopes(h, W_hh, k):
-    """Each factor holds h_t where the slope of the tanh should be. The slope at a_t is 1 −
-    tanh²(a_t), that is 1 − h_t²."""
-    return _chained(range(len(h) - 1, k, -1), lambda t: np.diag(h[t]) @ W_hh, len(W_hh))
-
-
-@product_of_jacobians.wrong
-def tanh_of_the_state(h, W_hh, k):
-    """You applied tanh to h_t, but h_t is already tanh(a_t). The slope is 1 − h_t², with the state
-    as it is."""
-    steps = range(len(h) - 1, k, -1)
-    return _chained(steps, lambda t: np.diag(1 - np.tanh(h[t]) ** 2) @ W_hh, len(W_hh))
-
-
-@product_of_jacobians.wrong
-def for_a_column(h, W_hh, k):
-    """This is the transpose of what is asked. It carries a column δ^h back, with W_hhᵀ. Entry
-    [i, j] of ∂h_T/∂h_k says how unit i of h_T moves with unit j of h_k."""
-    return product_of_jacobians.solution(h, W_hh, k).T
-
-
-@product_of_jacobians.wrong
 def entry_by_entry(h, W_hh, k):
     """Somewhere * stands in place of @: the Jacobians are multiplied entry by entry. Each of the
     middle units passes the gradient on, so their product is a matrix product."""
@@ -467,40 +303,10 @@ def entry_by_entry(h, W_hh, k):
 
 
 @product_of_jacobians.wrong
-def oldest_first_by_columns(h, W_hh, k):
-    """Two things at once. (1 - h[t] ** 2) * W_hh multiplies columns; slope i belongs on row i,
-    (1 - h[t] ** 2)[:, None] * W_hh. And the oldest factor stands on the left; J_T comes first."""
-    return _chained(range(k + 1, len(h)), lambda t: W_hh * (1 - h[t] ** 2), len(W_hh))
-
-
-@product_of_jacobians.wrong
-def slopes_collected(h, W_hh, k):
-    """You brought all slopes to the front and all W_hh behind them. Matrices may not change
-    places: between two W_hh stand the slopes of that step."""
-    power = np.linalg.matrix_power(W_hh, len(h) - 1 - k)
-    return np.diag(np.prod(1 - h[k + 1 :] ** 2, axis=0)) @ power
-
-
-@product_of_jacobians.wrong
-def newest_alone(h, W_hh, k):
-    """This is J_T, one step back, or nearly so. From h_T to h_k there are T − k steps, and each
-    multiplies by its own Jacobian."""
-    return np.diag(1 - h[-1] ** 2) @ W_hh
-
-
-@product_of_jacobians.wrong
 def all_the_way(h, W_hh, k):
     """This goes all the way back to h_0. The product ends with J_{k+1}, which leads to h_k."""
     steps = range(len(h) - 1, 0, -1)
     return _chained(steps, lambda t: np.diag(1 - h[t] ** 2) @ W_hh, len(W_hh))
-
-
-@product_of_jacobians.wrong
-def sum_of_jacobians(h, W_hh, k):
-    """The Jacobians are added. One path leads through them all, one after the other, and along a
-    path the chain rule multiplies."""
-    each = [np.diag(1 - h[t] ** 2) @ W_hh for t in range(k + 1, len(h))]
-    return np.sum(each, axis=0) if each else np.eye(len(W_hh))
 
 
 @product_of_jacobians.wrong
@@ -513,40 +319,11 @@ def factor_where_none_is_due(h, W_hh, k):
 
 
 @product_of_jacobians.wrong
-def difference_squared(h, W_hh, k):
-    """The slope is 1 − h_t², the square of h_t alone. You squared the difference, (1 − h_t)²."""
-    steps = range(len(h) - 1, k, -1)
-    return _chained(steps, lambda t: np.diag((1 - h[t]) ** 2) @ W_hh, len(W_hh))
-
-
-@product_of_jacobians.wrong
 def weights_transposed(h, W_hh, k):
     """W_hh is transposed in each factor. Going back with columns one writes W_hhᵀ diag(1 − h_t²);
     the Jacobian itself is diag(1 − h_t²) W_hh."""
     steps = range(len(h) - 1, k, -1)
     return _chained(steps, lambda t: np.diag(1 - h[t] ** 2) @ W_hh.T, len(W_hh))
-
-
-@product_of_jacobians.wrong
-def slope_of_a_sigmoid(h, W_hh, k):
-    """h_t (1 − h_t) is the slope of a sigmoid. These units have the tanh, with the slope 1 −
-    h_t²."""
-    steps = range(len(h) - 1, k, -1)
-    return _chained(steps, lambda t: np.diag(h[t] * (1 - h[t])) @ W_hh, len(W_hh))
-
-
-@product_of_jacobians.wrong
-def slope_without_a_square(h, W_hh, k):
-    """The square is missing: the slope of the tanh is 1 − h_t², not 1 − h_t."""
-    steps = range(len(h) - 1, k, -1)
-    return _chained(steps, lambda t: np.diag(1 - h[t]) @ W_hh, len(W_hh))
-
-
-@product_of_jacobians.wrong
-def newest_every_time(h, W_hh, k):
-    """This is a power of J_T. Each step has slopes of its own, so its own Jacobian: does the loop
-    use its t?"""
-    return np.linalg.matrix_power(np.diag(1 - h[-1] ** 2) @ W_hh, len(h) - 1 - k)
 
 
 @product_of_jacobians.wrong
@@ -598,20 +375,13 @@ def lengths_going_back(delta_h, h, W_hh):
     return lengths
 
 
-def _lengths(delta_h, h, step, length=np.linalg.norm):
+def _lengths(delta_h, h, step):
     """Return the lengths, oldest first, where `step` carries δ^h_t to δ^h_{t−1}."""
-    lengths = [length(delta_h)]
+    lengths = [np.linalg.norm(delta_h)]
     for t in range(len(h) - 1, 0, -1):
         delta_h = step(t, delta_h)
-        lengths.insert(0, length(delta_h))
+        lengths.insert(0, np.linalg.norm(delta_h))
     return np.array(lengths)
-
-
-@lengths_going_back.wrong
-def newest_in_front(delta_h, h, W_hh):
-    """The lengths are right, but the newest stands first. Entry t belongs to h_t, so ‖δ^h_0‖ comes
-    first and ‖δ^h_T‖ last."""
-    return lengths_going_back.solution(delta_h, h, W_hh)[::-1]
 
 
 @lengths_going_back.wrong
@@ -643,13 +413,6 @@ def weights_before_slopes(delta_h, h, W_hh):
 
 
 @lengths_going_back.wrong
-def weights_before_older_slopes(delta_h, h, W_hh):
-    """After W_hhᵀ you also multiply by 1 − h_{t−1}², but the slopes 1 − h_T² never enter. What you
-    carry is neither δ^h nor δ^a: from δ^h_t, the tanh of step t comes first."""
-    return _lengths(delta_h, h, lambda t, d: (1 - h[t - 1] ** 2) * (W_hh.T @ d))
-
-
-@lengths_going_back.wrong
 def products_of_norms(delta_h, h, W_hh):
     """This is the bound, a product of norms ‖J_t‖. What is asked is the length of this very
     gradient; it may be far shorter."""
@@ -657,22 +420,6 @@ def products_of_norms(delta_h, h, W_hh):
         np.linalg.norm(delta_h),
         h,
         lambda t, d: d * np.linalg.norm(np.diag(1 - h[t] ** 2) @ W_hh, 2),
-    )
-
-
-@lengths_going_back.wrong
-def squared_lengths(delta_h, h, W_hh):
-    """These are the squares of the lengths. The length is the root of the sum of squares, as
-    np.linalg.norm computes it."""
-    return lengths_going_back.solution(delta_h, h, W_hh) ** 2
-
-
-@lengths_going_back.wrong
-def sums_of_sizes(delta_h, h, W_hh):
-    """The vectors are right, but their length is measured by the sum of absolute values. ‖ ‖ is
-    the root of the sum of squares."""
-    return _lengths(
-        delta_h, h, lambda t, d: W_hh.T @ ((1 - h[t] ** 2) * d), lambda d: np.abs(d).sum()
     )
 
 
@@ -698,46 +445,6 @@ def before_the_tanh(delta_h, h, W_hh):
 
 
 @lengths_going_back.wrong
-def oldest_left_at_zero(delta_h, h, W_hh):
-    """‖δ^h_0‖ is missing, all others are right. A length is noted before each step back; after the
-    last one there is one more."""
-    return lengths_going_back.solution(delta_h, h, W_hh) * (np.arange(len(h)) > 0)
-
-
-@lengths_going_back.wrong
-def one_step_off(delta_h, h, W_hh):
-    """These are one step off: the newest entry already holds what is left at h_{T−1}. Note ‖δ^h_T‖
-    itself at the end, and stop at h_0, behind step 1."""
-    lengths = np.zeros(len(h))
-    for t in range(len(h) - 1, -1, -1):
-        delta_h = W_hh.T @ ((1 - h[t] ** 2) * delta_h)
-        lengths[t] = np.linalg.norm(delta_h)
-    return lengths
-
-
-@lengths_going_back.wrong
-def newest_missing(delta_h, h, W_hh):
-    """‖δ^h_T‖ is missing, all others are right. The states are h_0 … h_T, so there are T + 1
-    lengths, and the last is that of what you were given."""
-    return lengths_going_back.solution(delta_h, h, W_hh)[:-1]
-
-
-@lengths_going_back.wrong
-def oldest_missing(delta_h, h, W_hh):
-    """‖δ^h_0‖ is missing, all others are right. The states are h_0 … h_T, so there are T + 1
-    lengths."""
-    return lengths_going_back.solution(delta_h, h, W_hh)[1:]
-
-
-@lengths_going_back.wrong
-def beyond_the_start(delta_h, h, W_hh):
-    """There is one length too many: you went a step back from h_0 too. h has T + 1 rows, but there
-    are only T steps, 1 … T, to go back through."""
-    steps = [np.zeros_like(h[0]), *h]
-    return lengths_going_back.solution(delta_h, steps, W_hh)
-
-
-@lengths_going_back.wrong
 def vectors_themselves(delta_h, h, W_hh):
     """These are the vectors δ^h_t, and they are right. What is asked is the length of each: one
     number a step, np.linalg.norm."""
@@ -745,113 +452,6 @@ def vectors_themselves(delta_h, h, W_hh):
     for t in range(len(h) - 1, 0, -1):
         rows.insert(0, W_hh.T @ ((1 - h[t] ** 2) * rows[0]))
     return np.array(rows)
-
-
-@lengths_going_back.wrong
-def states_for_slopes(delta_h, h, W_hh):
-    """h_t stands where the slope should be. The slope of the tanh at a_t is 1 − tanh²(a_t), that is
-    1 − h_t²."""
-    return _lengths(delta_h, h, lambda t, d: W_hh.T @ (h[t] * d))
-
-
-@lengths_going_back.wrong
-def tanh_of_the_states(delta_h, h, W_hh):
-    """You applied tanh to h_t, but h_t is already tanh(a_t). The slope is 1 − h_t², with the state
-    as it is."""
-    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - np.tanh(h[t]) ** 2) * d))
-
-
-@lengths_going_back.wrong
-def square_of_the_difference(delta_h, h, W_hh):
-    """The slope is 1 − h_t², the square of h_t alone. You squared the difference, (1 − h_t)²."""
-    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[t]) ** 2 * d))
-
-
-@lengths_going_back.wrong
-def without_the_weights(delta_h, h, W_hh):
-    """The slopes are there, but W_hh is not. A step back leads through the tanh and then through
-    the weights, W_hhᵀ."""
-    return _lengths(delta_h, h, lambda t, d: (1 - h[t] ** 2) * d)
-
-
-@lengths_going_back.wrong
-def largest_entries(delta_h, h, W_hh):
-    """The vectors are right, but you took the largest entry of each. ‖ ‖ is the root of the sum of
-    squares of all entries."""
-    return _lengths(
-        delta_h, h, lambda t, d: W_hh.T @ ((1 - h[t] ** 2) * d), lambda d: np.abs(d).max()
-    )
-
-
-@lengths_going_back.wrong
-def behind_the_next_tanh(delta_h, h, W_hh):
-    """The last is right, but before it stand the lengths of δ^a_t: the slopes 1 − h_t² have
-    multiplied already. Note ‖δ^h_t‖ right after W_hhᵀ; the slopes of h_0 enter nowhere."""
-    lengths = np.zeros(len(h))
-    lengths[-1] = np.linalg.norm(delta_h)
-    delta_a = (1 - h[-1] ** 2) * delta_h
-    for t in range(len(h) - 2, -1, -1):
-        delta_a = (1 - h[t] ** 2) * (W_hh.T @ delta_a)
-        lengths[t] = np.linalg.norm(delta_a)
-    return lengths
-
-
-@lengths_going_back.wrong
-def product_on_the_wrong_side(delta_h, h, W_hh):
-    """The Jacobians are multiplied in the wrong order: a row meets J_T first, so each older one
-    goes to the right. You need no product, though: carry the one vector back."""
-    products = [np.eye(len(W_hh))]
-    for h_t in h[:0:-1]:
-        products.insert(0, np.diag(1 - h_t**2) @ W_hh @ products[0])
-    return np.array([np.linalg.norm(delta_h @ P) for P in products])
-
-
-@lengths_going_back.wrong
-def norms_of_the_products(delta_h, h, W_hh):
-    """These are norms of the products of Jacobians: the most that can be left of any gradient, if
-    they are taken with the 2. What is asked is what is left of this one, δ^h_T."""
-    products = [np.eye(len(W_hh))]
-    for h_t in h[:0:-1]:
-        products.insert(0, products[0] @ np.diag(1 - h_t**2) @ W_hh)
-    before = [np.linalg.norm(P) for P in products[:-1]]
-    return np.array([*before, np.linalg.norm(delta_h)])
-
-
-@lengths_going_back.wrong
-def largest_that_can_be_left(delta_h, h, W_hh):
-    """This is ‖∂h_T/∂h_t‖, the most that can be left of a gradient of length 1. What is asked is
-    what is left of this one, δ^h_T, which has a direction."""
-    products = [np.eye(len(W_hh))]
-    for h_t in h[:0:-1]:
-        products.insert(0, products[0] @ np.diag(1 - h_t**2) @ W_hh)
-    return np.array([np.linalg.norm(P, 2) for P in products])
-
-
-@lengths_going_back.wrong
-def sigmoid_for_tanh(delta_h, h, W_hh):
-    """h_t (1 − h_t) is the slope of a sigmoid. These units have the tanh, with the slope 1 −
-    h_t²."""
-    return _lengths(delta_h, h, lambda t, d: W_hh.T @ (h[t] * (1 - h[t]) * d))
-
-
-@lengths_going_back.wrong
-def one_minus_the_state(delta_h, h, W_hh):
-    """The square is missing: the slope of the tanh is 1 − h_t², not 1 − h_t."""
-    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[t]) * d))
-
-
-@lengths_going_back.wrong
-def newest_slopes_every_time(delta_h, h, W_hh):
-    """Every step back takes the slopes of h_T. Each step has its own, 1 − h_t²: does the loop use
-    its t?"""
-    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[-1] ** 2) * d))
-
-
-@lengths_going_back.wrong
-def oldest_slopes_first(delta_h, h, W_hh):
-    """The slopes come in the wrong order: your loop begins with those of h_1. The way back begins
-    at h_T, so t runs from T down to 1."""
-    return _lengths(delta_h, h, lambda t, d: W_hh.T @ ((1 - h[-t] ** 2) * d))
 
 
 # ---------------------------------------------------------------- bound-from-weights
@@ -937,13 +537,6 @@ def sigma_once(h, W_hh):
 
 
 @bound_from_weights.wrong
-def sigma_alone(h, W_hh):
-    """This is σ_max to the power T, with every slope counted as 1. The states are known here, so
-    use their slopes: m_t ≤ 1 makes the bound tighter."""
-    return np.linalg.norm(W_hh, 2) ** (len(h) - 1)
-
-
-@bound_from_weights.wrong
 def with_the_start(h, W_hh):
     """There is one factor too many, with the slope of h_0. The state h_0 was given, not computed
     by a tanh; the steps are t = 1 … T, h[1:]."""
@@ -958,59 +551,10 @@ def first_line(h, W_hh):
 
 
 @bound_from_weights.wrong
-def the_norm_itself(h, W_hh):
-    """This is no bound but the norm of the product of Jacobians itself. The bound is what can be
-    said without multiplying matrices: a product of numbers."""
-    return np.linalg.norm(product_of_jacobians.solution(h, W_hh, 0), 2)
-
-
-@bound_from_weights.wrong
-def sum_of_factors_of_steps(h, W_hh):
-    """The factors of the steps are right, but they are added. Each step multiplies a gradient by
-    at most m_t σ_max, so the bound is their product."""
-    return np.sum(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def slope_without_the_square(h, W_hh):
-    """The slope of the tanh is 1 − h², with the square. 1 − |h| is smaller, so it would promise too
-    much."""
-    return np.prod(np.max(1 - np.abs(h[1:]), axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
 def states_one_step_early(h, W_hh):
     """The slopes are those of h_0 … h_{T−1}. The T steps make h_1 … h_T, and the slopes are taken
     there: h[1:]."""
     return np.prod(np.max(1 - h[:-1] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def largest_entry_with_the_start(h, W_hh):
-    """The slope at the largest entry of a state is not the largest slope: that belongs to the entry
-    nearest to 0. Besides, h_0 is among your factors, and no step has made it."""
-    return np.prod((1 - np.max(h, axis=1) ** 2) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def norms_of_the_slopes(h, W_hh):
-    """You took the length of the vector of slopes. The norm of the matrix diag(1 − h_t²) is its
-    largest entry: each entry of a vector is multiplied by one slope only."""
-    return np.prod(np.linalg.norm(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def largest_weight(h, W_hh):
-    """You took the largest entry of W_hh. Several weights together can stretch a vector by more:
-    σ_max is np.linalg.norm(W_hh, 2)."""
-    return np.prod(np.max(1 - h[1:] ** 2, axis=1) * np.abs(W_hh).max())
-
-
-@bound_from_weights.wrong
-def smallest_singular_value(h, W_hh):
-    """You took the smallest singular value, by which W_hh stretches at least. A bound from above
-    needs the largest, which np.linalg.svd returns first."""
-    return np.prod(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, -2))
 
 
 @bound_from_weights.wrong
@@ -1020,118 +564,10 @@ def squared_singular_value(h, W_hh):
 
 
 @bound_from_weights.wrong
-def one_factor_alone(h, W_hh):
-    """This is the bound of a single step. Over T steps a gradient can grow T times by such a
-    factor: multiply m_t σ_max over all of them."""
-    return np.max(1 - h[1:] ** 2) * np.linalg.norm(W_hh, 2)
-
-
-@bound_from_weights.wrong
-def last_factor_of_the_bound(h, W_hh):
-    """This is the factor of the last step, m_T σ_max. Multiply the factors of all steps: does every
-    turn of your loop multiply what was there before?"""
-    return np.max(1 - h[-1] ** 2) * np.linalg.norm(W_hh, 2)
-
-
-@bound_from_weights.wrong
-def sigma_too_often(h, W_hh):
-    """There is one σ_max too many. h has T + 1 rows, h_0 among them, but there are T steps."""
-    return bound_from_weights.solution(h, W_hh) * np.linalg.norm(W_hh, 2)
-
-
-@bound_from_weights.wrong
-def slope_of_tanh_of_h(h, W_hh):
-    """You applied tanh to the states, but they are already tanh(a_t). The slope is 1 − h_t², with
-    the state as it is."""
-    return np.prod(np.max(1 - np.tanh(h[1:]) ** 2, axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
 def largest_over_time(h, W_hh):
     """The maximum goes over the steps, for each unit. m_t is the largest slope among the units of
     one step: axis=1, since h has a row for each step."""
     return np.prod(np.max(1 - h[1:] ** 2, axis=0) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def bound_for_each_lag(h, W_hh):
-    """These are the products up to each step. What is asked is the product over all T steps, a
-    single number."""
-    return np.cumprod(np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def factors_of_the_bound(h, W_hh):
-    """These are the factors of the steps, and they are right. The bound is their product, a single
-    number."""
-    return np.max(1 - h[1:] ** 2, axis=1) * np.linalg.norm(W_hh, 2)
-
-
-@bound_from_weights.wrong
-def slopes_alone(h, W_hh):
-    """The slopes are right, but the weights are missing. Each step also multiplies by W_hh, that is
-    by σ_max at most."""
-    return np.prod(np.max(1 - h[1:] ** 2, axis=1))
-
-
-@bound_from_weights.wrong
-def difference_squared_in_the_slope(h, W_hh):
-    """The slope is 1 − h², the square of h alone. You squared the difference, (1 − h)²."""
-    return np.prod(np.max((1 - h[1:]) ** 2, axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def radius_with_the_start(h, W_hh):
-    """Two things at once. The spectral radius rules the long run, but one step can stretch by more,
-    up to σ_max. And h_0 is among your factors, though no step has made it."""
-    return np.prod(np.max(1 - h**2, axis=1) * np.abs(np.linalg.eigvals(W_hh)).max())
-
-
-@bound_from_weights.wrong
-def frobenius_with_the_start(h, W_hh):
-    """Two things at once. np.linalg.norm(W_hh) is the root of the sum of all squares; σ_max is
-    np.linalg.norm(W_hh, 2). And h_0 is among your factors, though no step has made it."""
-    return np.prod(np.max(1 - h**2, axis=1) * np.linalg.norm(W_hh))
-
-
-@bound_from_weights.wrong
-def frobenius_of_each_jacobian(h, W_hh):
-    """You multiplied norms of the J_t, and np.linalg.norm without the 2 is the root of the sum of
-    all squares. What is asked needs no J_t: the numbers m_t and σ_max."""
-    return np.prod([np.linalg.norm(np.diag(1 - h_t**2) @ W_hh) for h_t in h[1:]])
-
-
-@bound_from_weights.wrong
-def sigmoid_slopes_in_the_bound(h, W_hh):
-    """h (1 − h) is the slope of a sigmoid. These units have the tanh, with the slope 1 − h²."""
-    return np.prod(np.max(h[1:] * (1 - h[1:]), axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def slope_without_square_or_size(h, W_hh):
-    """The square is missing: the slope of the tanh is 1 − h², not 1 − h, and never above 1."""
-    return np.prod(np.max(1 - h[1:], axis=1) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def last_step_every_time(h, W_hh):
-    """Every factor has the slope of step T. Each step has its own m_t: does the loop use its t?"""
-    return (np.max(1 - h[-1] ** 2) * np.linalg.norm(W_hh, 2)) ** (len(h) - 1)
-
-
-@bound_from_weights.wrong
-def slope_at_the_lowest_entry(h, W_hh):
-    """The lowest entry of h_t does not have the largest slope if it is far below 0. The slope 1 −
-    h² is largest for the entry nearest to 0: take the maximum of the slopes, not of the states."""
-    return np.prod((1 - np.min(h[1:], axis=1) ** 2) * np.linalg.norm(W_hh, 2))
-
-
-@bound_from_weights.wrong
-def largest_eigenvalue_by_its_real_part(h, W_hh):
-    """You took the eigenvalue of W_hh with the largest real part. Eigenvalues rule the long run of
-    powers; what one step can stretch at most is the largest singular value, σ_max."""
-    real = np.linalg.eigvals(W_hh).real.max()
-    return np.prod(np.max(1 - h[1:] ** 2, axis=1) * real)
 
 
 # ---------------------------------------------------------------- scale-to-radius
@@ -1204,13 +640,6 @@ def frobenius_for_radius(W, rho):
 
 
 @scale_to_radius.wrong
-def as_if_symmetric(W, rho):
-    """np.linalg.eigvalsh is for symmetric matrices and looks at one triangle of W only. The
-    recurrent weights are hardly ever symmetric: use np.linalg.eigvals."""
-    return W * rho / np.abs(np.linalg.eigvalsh(W)).max()
-
-
-@scale_to_radius.wrong
 def largest_entry(W, rho):
     """You divided by the largest entry of W. Entries and eigenvalues are different things: how W
     acts when it is applied again and again is told by np.linalg.eigvals."""
@@ -1222,54 +651,6 @@ def not_divided(W, rho):
     """W is multiplied by rho, but its own radius is still in it. Divide by the spectral radius of
     W first; then the radius is 1, and times rho it is rho."""
     return W * rho
-
-
-@scale_to_radius.wrong
-def divided_only(W, rho):
-    """This matrix has the spectral radius 1. One factor is missing, the rho that is asked for."""
-    return W / np.abs(np.linalg.eigvals(W)).max()
-
-
-@scale_to_radius.wrong
-def divided_by_rho(W, rho):
-    """The factor stands upside down. A large W has to be made smaller: divide by its radius, and
-    multiply by rho."""
-    return W * np.abs(np.linalg.eigvals(W)).max() / rho
-
-
-@scale_to_radius.wrong
-def sum_of_eigenvalues(W, rho):
-    """You divided by the absolute value of the sum of the eigenvalues, which is the trace. Take the
-    absolute value of each, and then the largest."""
-    return W * rho / np.abs(np.linalg.eigvals(W).sum())
-
-
-@scale_to_radius.wrong
-def root_of_the_radius(W, rho):
-    """A root too many: the spectral radius is the largest absolute value itself. A root stands in
-    the singular values, which come from the eigenvalues of WᵀW."""
-    return W * rho / np.sqrt(np.abs(np.linalg.eigvals(W)).max())
-
-
-@scale_to_radius.wrong
-def determinant(W, rho):
-    """You divided by the determinant, the product of all eigenvalues. The spectral radius is the
-    largest absolute value of one."""
-    return W * rho / np.abs(np.linalg.det(W))
-
-
-@scale_to_radius.wrong
-def squared_modulus(W, rho):
-    """You divided by the square of the absolute value, 3² + 4² = 25. The absolute value of 3 + 4i
-    is its root, 5."""
-    return W * rho / np.max(np.abs(np.linalg.eigvals(W)) ** 2)
-
-
-@scale_to_radius.wrong
-def smallest_modulus(W, rho):
-    """You divided by the smallest absolute value. In the long run the largest eigenvalue wins, so
-    the radius is the maximum."""
-    return W * rho / np.abs(np.linalg.eigvals(W)).min()
 
 
 @scale_to_radius.wrong
@@ -1288,60 +669,10 @@ def each_eigenvalue_by_itself(W, rho):
 
 
 @scale_to_radius.wrong
-def radius_itself(W, rho):
-    """This is the spectral radius of W, and it is right. Now scale W with it, so that its radius
-    becomes rho."""
-    return np.abs(np.linalg.eigvals(W)).max()
-
-
-@scale_to_radius.wrong
-def factor_itself(W, rho):
-    """This is the number with which W has to be multiplied, and it is right. Return W times that
-    number."""
-    return rho / np.abs(np.linalg.eigvals(W)).max()
-
-
-@scale_to_radius.wrong
 def multiplied_by_both(W, rho):
     """W is multiplied by its spectral radius, where it should be divided by it. A large W has to be
     made smaller."""
     return W * rho * np.abs(np.linalg.eigvals(W)).max()
-
-
-@scale_to_radius.wrong
-def rho_divides_too(W, rho):
-    """rho stands below the line too. Dividing by the radius of W makes the radius 1; multiply by
-    rho to make it rho."""
-    return W / np.abs(np.linalg.eigvals(W)).max() / rho
-
-
-@scale_to_radius.wrong
-def squared_singular_values(W, rho):
-    """You took the eigenvalues of WᵀW, the squares of the singular values. The spectral radius
-    comes from the eigenvalues of W itself."""
-    return W * rho / np.linalg.norm(W, 2) ** 2
-
-
-@scale_to_radius.wrong
-def mean_modulus(W, rho):
-    """You divided by the mean of the absolute values. In the long run the largest eigenvalue wins,
-    so the radius is the maximum."""
-    return W * rho / np.abs(np.linalg.eigvals(W)).mean()
-
-
-@scale_to_radius.wrong
-def parts_added_in_size(W, rho):
-    """You added the sizes of the real and the imaginary part, 3 and 4. The absolute value is the
-    root of the sum of their squares, 5, and np.abs computes it."""
-    values = np.linalg.eigvals(W)
-    return W * rho / np.max(np.abs(values.real) + np.abs(values.imag))
-
-
-@scale_to_radius.wrong
-def sum_of_moduli(W, rho):
-    """You divided by the sum of the absolute values of the eigenvalues. The spectral radius is the
-    largest of them alone."""
-    return W * rho / np.abs(np.linalg.eigvals(W)).sum()
 
 
 # ---------------------------------------------------------------- clip-together
@@ -1440,25 +771,10 @@ def norms_added(grads, max_norm):
 
 
 @clip_together.wrong
-def by_the_largest_norm(grads, max_norm):
-    """One factor for all is right, but it comes from the array with the largest norm alone. The
-    others lengthen the vector too: add all squares."""
-    return _times(grads, min(1, max_norm / max(np.linalg.norm(g) for g in grads.values())))
-
-
-@clip_together.wrong
 def by_the_largest_entry(grads, max_norm):
     """The factor comes from the largest entry. The direction is kept, but the length is not
     bounded by max_norm: it is the root of the sum of all squares that has to be."""
     return _times(grads, min(1, max_norm / max(np.abs(g).max() for g in grads.values())))
-
-
-@clip_together.wrong
-def to_length_one(grads, max_norm):
-    """Long gradients are brought to the length 1, not to max_norm. In the example the two are the
-    same; multiply by max_norm as well."""
-    norm = _norm(grads)
-    return _times(grads, 1 / norm if norm > max_norm else 1)
 
 
 @clip_together.wrong
@@ -1470,30 +786,6 @@ def mean_square(grads, max_norm):
 
 
 @clip_together.wrong
-def each_array_to_length_one(grads, max_norm):
-    """Two things at once. Each array is shortened by a norm of its own, so the step turns; and it
-    is brought to the length 1, not to max_norm. Compute one norm over all arrays first."""
-    return {
-        n: g / np.linalg.norm(g) if np.linalg.norm(g) > max_norm else g for n, g in grads.items()
-    }
-
-
-@clip_together.wrong
-def only_from_above(grads, max_norm):
-    """Each entry is cut by itself, and only from above: large entries below 0 stay as they are.
-    Multiply all entries by one factor that comes from their common norm."""
-    return {name: np.minimum(g, max_norm) for name, g in grads.items()}
-
-
-@clip_together.wrong
-def squares_of_sums(grads, max_norm):
-    """The entries are added before they are squared, so positive and negative ones cancel. Square
-    each entry first: np.sum(g ** 2)."""
-    norm = np.sqrt(sum(np.sum(g) ** 2 for g in grads.values()))
-    return _times(grads, min(1, max_norm / norm))
-
-
-@clip_together.wrong
 def sizes_added(grads, max_norm):
     """The absolute values of all entries are added. The length of a vector is the root of the sum
     of squares: 3 and 4 make 5, not 7."""
@@ -1501,70 +793,10 @@ def sizes_added(grads, max_norm):
 
 
 @clip_together.wrong
-def divided_by_the_limit(grads, max_norm):
-    """Long gradients are divided by max_norm. To have the length max_norm, they are divided by
-    their norm first, and then multiplied by max_norm."""
-    return _times(grads, 1 / max_norm if _norm(grads) > max_norm else 1)
-
-
-@clip_together.wrong
-def all_to_length_one(grads, max_norm):
-    """Every gradient is brought to the length 1. A gradient that is shorter than max_norm stays as
-    it is; a longer one gets the length max_norm."""
-    return _times(grads, 1 / _norm(grads))
-
-
-@clip_together.wrong
-def not_clipped(grads, max_norm):
-    """Long gradients come back as long as they were. If the norm is above max_norm, every array is
-    multiplied by max_norm / norm."""
-    return _times(grads, 1.0)
-
-
-@clip_together.wrong
-def one_vector_returned(grads, max_norm):
-    """The numbers are right, but they come in one long vector. Return a dict with the names and
-    shapes of grads: one factor, and {name: factor * g …}."""
-    clipped = clip_together.solution(grads, max_norm)
-    return np.concatenate([g.ravel() for g in clipped.values()])
-
-
-@clip_together.wrong
-def each_compared_by_itself(grads, max_norm):
-    """The factor is right, but only arrays that are themselves longer than max_norm get it. If the
-    common norm is too long, all arrays are multiplied."""
-    factor = min(1, max_norm / _norm(grads))
-    return {n: g * factor if np.linalg.norm(g) > max_norm else g for n, g in grads.items()}
-
-
-@clip_together.wrong
 def last_array_alone(grads, max_norm):
     """The norm comes from the last array alone. Inside the loop, add to what was there: squares +=
     np.sum(g ** 2)."""
     return _times(grads, min(1, max_norm / np.linalg.norm(list(grads.values())[-1])))
-
-
-@clip_together.wrong
-def root_of_norms(grads, max_norm):
-    """The norms of the arrays are added, and the root is taken of that. It is the squares that are
-    added: np.sum(g ** 2), or np.linalg.norm(g) ** 2."""
-    return _times(grads, min(1, max_norm / np.sqrt(sum(np.linalg.norm(g) for g in grads.values()))))
-
-
-@clip_together.wrong
-def short_ones_to_length_one(grads, max_norm):
-    """The comparison is the wrong way round, so the long gradients stay as they are. And a gradient
-    that is clipped gets the length max_norm, not 1."""
-    norm = _norm(grads)
-    return _times(grads, 1 / norm if norm < max_norm else 1)
-
-
-@clip_together.wrong
-def root_in_the_comparison_alone(grads, max_norm):
-    """The right gradients are clipped, but the factor divides by the squared norm. In the example
-    it is max_norm / 5, not max_norm / 25."""
-    norm = _norm(grads)
-    return _times(grads, max_norm / norm**2 if norm > max_norm else 1)
 
 
 # ---------------------------------------------------------------- where-it-broke
@@ -1640,12 +872,6 @@ def nan_overlooked(updates):
 
 
 @where_it_broke.wrong
-def only_plus_infinity(updates):
-    """Only +∞ is found. There are −∞ and NaN too: np.isfinite is false for all three."""
-    return _first_broken(updates, lambda g: (g == np.inf).any())
-
-
-@where_it_broke.wrong
 def nothing_found(updates):
     """Nothing is ever found. NaN equals nothing, not even np.nan: ask np.isfinite. Or does
     return 0, "" stand inside the loops, where it ends the search at the first good array?"""
@@ -1705,41 +931,6 @@ def by_the_norm(updates):
     """You ask whether the norm is finite. An entry of 1e300 is finite, but its square is not, so
     you stop too early. Ask the entries themselves."""
     return _first_broken(updates, lambda g: not np.isfinite(np.sum(g**2)))
-
-
-@where_it_broke.wrong
-def by_the_sum(updates):
-    """You ask whether the sum is finite. Two entries of 1e308 are finite, but their sum is not, so
-    you stop too early. Ask the entries themselves."""
-    return _first_broken(updates, lambda g: not np.isfinite(np.sum(g)))
-
-
-@where_it_broke.wrong
-def by_a_limit(updates):
-    """You call an entry broken if it is large. A huge number can still be clipped; only NaN and
-    infinity cannot: np.isfinite."""
-    return _first_broken(updates, lambda g: not (np.abs(g) < 1e6).all())
-
-
-@where_it_broke.wrong
-def name_before_number(updates):
-    """Right, but in the other order. First comes the number of the update, then the name."""
-    return where_it_broke.solution(updates)[::-1]
-
-
-@where_it_broke.wrong
-def number_alone(updates):
-    """The number is right where something broke. The name is missing: return both, k and name."""
-    k, name = where_it_broke.solution(updates)
-    return k if name else (0, "")
-
-
-@where_it_broke.wrong
-def name_alone(updates):
-    """The name is right where something broke. The number of the update is missing: return both, k
-    and name."""
-    _, name = where_it_broke.solution(updates)
-    return name or (0, "")
 
 
 # ---------------------------------------------------------------- orthogonal-start
@@ -1814,17 +1005,6 @@ def only_the_column_before(A):
 
 
 @orthogonal_start.wrong
-def only_the_first_column(A):
-    """From the third column on something is left: you take away the part along the first column
-    alone. Every earlier column of Q counts."""
-    Q = A / np.linalg.norm(A, axis=0)
-    for j in range(1, len(A)):
-        left = A[:, j] - Q[:, 0] * (Q[:, 0] @ A[:, j])
-        Q[:, j] = left / np.linalg.norm(left)
-    return Q
-
-
-@orthogonal_start.wrong
 def along_columns_of_A(A):
     """You take away the parts along the earlier columns of A, scaled to length 1. These are not at
     right angles, so a part is taken twice; use the columns of Q that are already made."""
@@ -1852,36 +1032,6 @@ def row_by_row(A):
 
 
 @orthogonal_start.wrong
-def nearest_orthogonal(A):
-    """This is U Vᵀ from the singular values: the orthogonal matrix nearest to A. It would be a fine
-    start, but here the first column has to point along the first column of A."""
-    U, _, V = np.linalg.svd(A)
-    return U @ V
-
-
-@orthogonal_start.wrong
-def triangle(A):
-    """This is R, the triangle of the two. The orthogonal matrix is the first that np.linalg.qr
-    returns."""
-    return np.linalg.qr(A)[1]
-
-
-@orthogonal_start.wrong
-def signs_of_all_of_R(A):
-    """np.sign(R) is a whole matrix, with zeros below the diagonal. Each column of Q needs one sign,
-    that of R on the diagonal: np.sign(np.diag(R))."""
-    Q, R = np.linalg.qr(A)
-    return Q * np.sign(R)
-
-
-@orthogonal_start.wrong
-def all_signs_turned(A):
-    """Every column of what np.linalg.qr returns has changed its sign. Which of them must, depends
-    on A: those for which R has a negative number on its diagonal."""
-    return -np.linalg.qr(A)[0]
-
-
-@orthogonal_start.wrong
 def scaled_at_the_end(A):
     """You scale the columns at the end, but (q · a) q is the part along q only if q has length 1.
     Scale each column before the next one uses it, or divide by q · q."""
@@ -1889,41 +1039,6 @@ def scaled_at_the_end(A):
     for j in range(len(A)):
         Q[:, j] = A[:, j] - Q[:, :j] @ (Q[:, :j].T @ A[:, j])
     return Q / np.linalg.norm(Q, axis=0)
-
-
-@orthogonal_start.wrong
-def rows_scaled(A):
-    """The rows have length 1, but they are not at right angles to each other. Go column by column,
-    and take away the parts along the columns before."""
-    return A / np.linalg.norm(A, axis=1, keepdims=True)
-
-
-@orthogonal_start.wrong
-def parts_added(A):
-    """The sign is turned round: the parts along the earlier columns are added, not taken away."""
-    Q = np.zeros_like(A)
-    for j in range(len(A)):
-        left = A[:, j] + Q[:, :j] @ (Q[:, :j].T @ A[:, j])
-        Q[:, j] = left / np.linalg.norm(left)
-    return Q
-
-
-@orthogonal_start.wrong
-def scaled_before_alone(A):
-    """You scale the columns first and subtract afterward, which shortens them again. Subtract
-    first, then scale what is left."""
-    Q = A / np.linalg.norm(A, axis=0)
-    for j in range(len(A)):
-        for i in range(j):
-            Q[:, j] -= Q[:, i] * (Q[:, i] @ Q[:, j])
-    return Q
-
-
-@orthogonal_start.wrong
-def absolute_values(A):
-    """The signs of all entries are gone. Only whole columns change their sign, and only where R has
-    a negative number on its diagonal."""
-    return np.abs(np.linalg.qr(A)[0])
 
 
 @orthogonal_start.wrong
@@ -1938,29 +1053,6 @@ def part_without_direction(A):
 
 
 @orthogonal_start.wrong
-def vector_of_signs_with_at(A):
-    """A matrix @ a vector is a vector. To multiply each column of Q by a sign, write Q * signs, or
-    Q @ np.diag(signs)."""
-    Q, R = np.linalg.qr(A)
-    return Q @ np.sign(np.diag(R))
-
-
-@orthogonal_start.wrong
-def signs_with_at_from_the_left(A):
-    """A vector @ a matrix is a vector. To multiply each column of Q by a sign, write Q * signs, or
-    Q @ np.diag(signs)."""
-    Q, R = np.linalg.qr(A)
-    return np.sign(np.diag(R)) @ Q
-
-
-@orthogonal_start.wrong
-def transposed_start(A):
-    """This is Qᵀ. It is orthogonal too, but the columns that you made stand in its rows: assign
-    them to Q[:, j]."""
-    return orthogonal_start.solution(A).T
-
-
-@orthogonal_start.wrong
 def squared_lengths_divide(A):
     """What is left of a column is divided by the square of its length. For length 1, divide by the
     length: np.linalg.norm, or the root of left @ left."""
@@ -1969,45 +1061,6 @@ def squared_lengths_divide(A):
         left = A[:, j] - Q[:, :j] @ (Q[:, :j].T @ A[:, j])
         Q[:, j] = left / (left @ left)
     return Q
-
-
-@orthogonal_start.wrong
-def signs_of_the_first_row(A):
-    """The signs come from the first row of Q. They belong to the diagonal of R: where it is
-    negative, the column points away from what was left of A's column."""
-    Q, _ = np.linalg.qr(A)
-    return Q * np.sign(Q[0])
-
-
-@orthogonal_start.wrong
-def signs_of_the_diagonal_of_Q(A):
-    """The signs come from the diagonal of Q. It is the diagonal of R that tells which columns point
-    away from what was left of A's column."""
-    Q, _ = np.linalg.qr(A)
-    return Q * np.sign(np.diag(Q))
-
-
-@orthogonal_start.wrong
-def unscaled_column_before(A):
-    """Two things at once. (q · a) q is the part along q only if q has length 1, so scale each
-    column before the next one uses it. And all earlier columns count, not only the last one."""
-    Q = A.copy()
-    for j in range(1, len(A)):
-        Q[:, j] = A[:, j] - (Q[:, j - 1] @ A[:, j]) * Q[:, j - 1]
-    return Q / np.linalg.norm(Q, axis=0)
-
-
-@orthogonal_start.wrong
-def A_again(A):
-    """This is A itself: Q times R gives it back. The orthogonal matrix is Q."""
-    return A
-
-
-@orthogonal_start.wrong
-def left_singular_vectors(A):
-    """These are the left singular vectors of A. They are orthogonal, but they point along the axes
-    of the ellipse, not along what is left of the columns of A."""
-    return np.linalg.svd(A)[0]
 
 
 @orthogonal_start.wrong
@@ -2020,17 +1073,6 @@ def times_columns_of_A(A):
         for i in range(j):
             left = left - (Q[:, i] @ left) * A[:, i]
         Q[:, j] = left / np.linalg.norm(left)
-    return Q
-
-
-@orthogonal_start.wrong
-def sums_for_lengths(A):
-    """Each column is divided by the sum of its absolute values. The length is the root of the sum
-    of squares, np.linalg.norm: 3 and 4 make 5."""
-    Q = A.copy()
-    for j in range(len(A)):
-        Q[:, j] = A[:, j] - Q[:, :j] @ (Q[:, :j].T @ A[:, j])
-        Q[:, j] /= np.abs(Q[:, j]).sum()
     return Q
 
 
@@ -2167,180 +1209,11 @@ def slope_forgotten(x_t, h_prev, W_xh, W_hh, b_h, alpha):
 
 
 @leaky_jacobian.wrong
-def weights_forgotten(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """W_hh is missing behind the slopes: it is the inner derivative, ∂a_t/∂h_{t−1}. Without it no
-    unit would hear another one."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(1 - tanh_a**2)
-
-
-@leaky_jacobian.wrong
-def tanh_for_slope(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """tanh(a_t) stands where its slope should be. To differentiate tanh gives 1 − tanh²(a_t)."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(tanh_a) @ W_hh
-
-
-@leaky_jacobian.wrong
 def leak_inside(x_t, h_prev, W_xh, W_hh, b_h, alpha):
     """W_hh multiplies the direct path too. (1 − α) h_{t−1} does not pass through the weights; its
     derivative is (1 − α) I, without W_hh."""
     tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
     return np.diag((1 - alpha) + alpha * (1 - tanh_a**2)) @ W_hh
-
-
-@leaky_jacobian.wrong
-def state_not_differentiated(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """(1 − α) h_{t−1} still stands there as it is. Its derivative with respect to h_{t−1} is a
-    matrix, (1 − α) I."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * h_prev + alpha * np.diag(1 - tanh_a**2) @ W_hh
-
-
-@leaky_jacobian.wrong
-def bias_forgotten(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """The formula is right, but a_t lacks the bias b_h. It vanishes when you differentiate, yet it
-    shifts the place at which the slope is taken."""
-    return leaky_jacobian.solution(x_t, h_prev, W_xh, W_hh, 0 * b_h, alpha)
-
-
-@leaky_jacobian.wrong
-def input_forgotten(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """The formula is right, but a_t lacks the input, W_xh x_t. It vanishes when you differentiate,
-    yet it shifts the place at which the slope is taken."""
-    return leaky_jacobian.solution(0 * x_t, h_prev, W_xh, W_hh, b_h, alpha)
-
-
-@leaky_jacobian.wrong
-def slope_at_h_to_every_entry(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """Two things at once. The slope is 1 − tanh²(a_t); h_t is a mixture here, so 1 − h_t² is not
-    it. And 1 − α belongs on the diagonal alone: (1 - alpha) * np.eye(H)."""
-    h_t = (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) + alpha * np.diag(1 - h_t**2) @ W_hh
-
-
-@leaky_jacobian.wrong
-def columns_and_every_entry(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """Two things at once. A vector times W_hh multiplies columns: put slope i on row i, with
-    np.diag(slope) @ W_hh. And 1 − α belongs on the diagonal alone: (1 - alpha) * np.eye(H)."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) + alpha * W_hh * (1 - tanh_a**2)
-
-
-@leaky_jacobian.wrong
-def the_state_itself(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """This is h_t. What is asked is how it moves when h_{t−1} moves: a matrix of derivatives."""
-    return (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-
-
-@leaky_jacobian.wrong
-def alpha_on_both(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """The whole derivative is multiplied by α: the direct path has the factor 1 − α, and α belongs
-    to the tanh alone."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return alpha * (np.eye(len(h_prev)) + np.diag(1 - tanh_a**2) @ W_hh)
-
-
-@leaky_jacobian.wrong
-def slopes_times_entries(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """np.diag(slope) * W_hh multiplies entry by entry, and only the diagonal of W_hh is left. The
-    product of the two matrices is np.diag(slope) @ W_hh."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(1 - tanh_a**2) * W_hh
-
-
-@leaky_jacobian.wrong
-def weights_on_the_other_term(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """W_hh stands with the wrong term. (1 − α) h_{t−1} has the derivative (1 − α) I; it is a_t,
-    inside the tanh, that holds W_hh h_{t−1}."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * W_hh + alpha * np.diag(1 - tanh_a**2)
-
-
-@leaky_jacobian.wrong
-def transposed_jacobian(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """This is J_tᵀ, which carries columns back. Entry [i, j] of J_t says how unit i of h_t moves
-    with unit j of h_{t−1}: the slopes stand in front of W_hh, which is not transposed."""
-    return leaky_jacobian.solution(x_t, h_prev, W_xh, W_hh, b_h, alpha).T
-
-
-@leaky_jacobian.wrong
-def weights_transposed_in_it(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """W_hh is transposed. a_t[i] reads h_{t−1} with row i of W_hh, so row i of ∂a_t/∂h_{t−1} is row
-    i of W_hh."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(1 - tanh_a**2) @ W_hh.T
-
-
-@leaky_jacobian.wrong
-def leak_after_the_slope(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """The slope multiplies the direct path too. (1 − α) h_{t−1} goes past the tanh, so no slope
-    touches its derivative: that is why it helps."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    inner = (1 - alpha) * np.eye(len(h_prev)) + alpha * W_hh
-    return np.diag(1 - tanh_a**2) @ inner
-
-
-@leaky_jacobian.wrong
-def formula_of_the_plain_network(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """This is diag(1 − h_t²) W_hh, the Jacobian of the plain network. h_t has two terms here:
-    differentiate each, and take the slope of the tanh at a_t."""
-    h_t = (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return np.diag(1 - h_t**2) @ W_hh
-
-
-@leaky_jacobian.wrong
-def state_and_columns(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """Two things at once. (1 − α) h_{t−1} is not differentiated: it gives (1 − α) I. And a vector
-    times W_hh multiplies columns; slope i belongs on row i, np.diag(slope) @ W_hh."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * h_prev + alpha * (1 - tanh_a**2) * W_hh
-
-
-@leaky_jacobian.wrong
-def slope_at_h_to_the_columns(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """Two things at once. The slope is 1 − tanh²(a_t); h_t is a mixture here. And a vector times
-    W_hh multiplies columns; slope i belongs on row i, np.diag(slope) @ W_hh."""
-    h_t = (1 - alpha) * h_prev + alpha * _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * (1 - h_t**2) * W_hh
-
-
-@leaky_jacobian.wrong
-def through_the_tanh_by_columns(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """Two things at once. The direct path, (1 − α) I, is missing. And a vector times W_hh
-    multiplies columns; slope i belongs on row i, np.diag(slope) @ W_hh."""
-    return alpha * (1 - _tanh_a(x_t, h_prev, W_xh, W_hh, b_h) ** 2) * W_hh
-
-
-@leaky_jacobian.wrong
-def tanh_not_squared(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """The square is missing: the slope of the tanh is 1 − tanh²(a_t), not 1 − tanh(a_t)."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(1 - tanh_a) @ W_hh
-
-
-@leaky_jacobian.wrong
-def sigmoid_slope_of_tanh(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """A value times 1 minus that value is the slope of a sigmoid. The tanh has the slope 1 −
-    tanh²(a_t)."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * np.diag(tanh_a * (1 - tanh_a)) @ W_hh
-
-
-@leaky_jacobian.wrong
-def vector_times_matrix(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """slope @ W_hh is a vector, and it is added to every row. To multiply row i by slope i, write
-    np.diag(slope) @ W_hh, or slope[:, None] * W_hh."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return (1 - alpha) * np.eye(len(h_prev)) + alpha * (1 - tanh_a**2) @ W_hh
-
-
-@leaky_jacobian.wrong
-def by_the_input(x_t, h_prev, W_xh, W_hh, b_h, alpha):
-    """This is ∂h_t/∂x_t, with W_xh. J_t asks how h_t moves with h_{t−1}: that gives W_hh, and the
-    direct path besides."""
-    tanh_a = _tanh_a(x_t, h_prev, W_xh, W_hh, b_h)
-    return alpha * np.diag(1 - tanh_a**2) @ W_xh
 
 
 # ---------------------------------------------------------------- input-scale

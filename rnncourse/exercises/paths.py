@@ -87,38 +87,10 @@ def all_paths(T, t):
 
 
 @crossings.wrong
-def steps_after_t(T, t):
-    """This is the number of steps after t. Count errors and uses apart: the errors at t or later,
-    the uses before t; then pair them."""
-    return T - t
-
-
-@crossings.wrong
 def all_older_uses(T, t):
     """You pair each error at step t or later with all uses older than that error. Only the uses at
     steps 1 … t − 1 lie beyond the arrow; the paths to newer ones end before it."""
     return sum(m - 1 for m in range(t, T + 1))
-
-
-@crossings.wrong
-def those_that_stay(T, t):
-    """These are the paths from errors at t or later to uses at t or later. They end before the
-    arrow; the others, to the uses before t, cross it."""
-    return (T - t + 1) * (T - t + 2) // 2
-
-
-@crossings.wrong
-def all_paths_of_late_errors(T, t):
-    """These are all paths of the errors at step t or later. Those to the uses at t or later end
-    before the arrow; only the t − 1 older uses lie beyond it."""
-    return sum(range(t, T + 1))
-
-
-@crossings.wrong
-def all_paths_of_errors_after_t(T, t):
-    """These are all paths of the errors after step t. E_t itself has paths across as well, and of
-    the paths of the later errors only those to the t − 1 older uses cross."""
-    return T * (T + 1) // 2 - t * (t + 1) // 2
 
 
 # ---------------------------------------------------------------- the immediate derivative
@@ -165,18 +137,6 @@ def without_slope(h_t, h_prev, i):
     """The slope of the tanh is missing. The weight acts on a_t[i], and h_t[i] = tanh(a_t[i])
     changes by the factor 1 − h_t[i]² of that."""
     return _layer(h_prev, i)
-
-
-@immediate_layer.wrong
-def slope_not_squared(h_t, h_prev, i):
-    """Your slope is 1 − h_t[i]. The derivative of tanh is 1 − tanh²: the state is squared."""
-    return _layer((1 - h_t[i]) * h_prev, i)
-
-
-@immediate_layer.wrong
-def tanh_twice(h_t, h_prev, i):
-    """Your slope is 1 − tanh²(h_t[i]). But h_t is a tanh already, so the slope is 1 − h_t[i]²."""
-    return _layer((1 - np.tanh(h_t[i]) ** 2) * h_prev, i)
 
 
 @immediate_layer.wrong
@@ -231,56 +191,6 @@ def same_row_everywhere(h_t, h_prev, i):
     """The row is right, but it stands in every row. Only row i of W_hh feeds unit i; in its layer
     all other rows are zero."""
     return np.tile((1 - h_t[i] ** 2) * h_prev, (len(h_t), 1))
-
-
-@immediate_layer.wrong
-def diagonal_entry_alone(h_t, h_prev, i):
-    """You keep one entry, [i, i]. Unit i reads all units of the step before, so every weight of row
-    i acts on it."""
-    layer = np.zeros((len(h_t), len(h_t)))
-    layer[i, i] = (1 - h_t[i] ** 2) * h_prev[i]
-    return layer
-
-
-@immediate_layer.wrong
-def one_number(h_t, h_prev, i):
-    """This is one number, the derivative by the weight in row i and column i. Every weight gets a
-    number of its own, so the result is a matrix (H, H)."""
-    return (1 - h_t[i] ** 2) * h_prev[i]
-
-
-@immediate_layer.wrong
-def turned_rows_of_all_units(h_t, h_prev, i):
-    """This is an outer product, and every entry of it is filled. In the layer of unit i only row i
-    is not zero: (1 − h_t[i]²) times h_{t−1}."""
-    return np.outer(h_prev, 1 - h_t**2)
-
-
-@immediate_layer.wrong
-def column_for_all_units(h_t, h_prev, i):
-    """You fill column i: how all units depend on the weights that read unit i. Asked is how unit i
-    depends on the weights that feed it, row i."""
-    return _layer((1 - h_t**2) * h_prev[i], i).T
-
-
-@immediate_layer.wrong
-def brackets_around_the_slope(h_t, h_prev, i):
-    """Brackets are missing: 1 - h_t[i] ** 2 * h_prev multiplies before it subtracts. The slope is
-    one factor, (1 - h_t[i] ** 2)."""
-    return _layer(1 - h_t[i] ** 2 * h_prev, i)
-
-
-@immediate_layer.wrong
-def slope_alone(h_t, h_prev, i):
-    """Row i holds the slope alone. Each weight of the row multiplies an entry of h_{t−1}, and that
-    entry is the other factor."""
-    return _layer(np.full(len(h_t), 1 - h_t[i] ** 2), i)
-
-
-@immediate_layer.wrong
-def slope_of_the_sigmoid(h_t, h_prev, i):
-    """h (1 − h) is the slope of the logistic function. The slope of the tanh is 1 − h²."""
-    return _layer(h_t[i] * (1 - h_t[i]) * h_prev, i)
 
 
 @immediate_layer.wrong
@@ -393,51 +303,10 @@ def W_hh_missing(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
 
 
 @step_back.wrong
-def tanh_of_a_tanh(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
-    """Your slope is 1 − tanh²(h_{t+1}). But h_{t+1} is a tanh already: the slope is
-    1 − h_{t+1}²."""
-    slope = 1 - np.tanh(h_next) ** 2
-    return W_hy.T @ delta_y_t + W_hh.T @ (slope * delta_h_next)
-
-
-@step_back.wrong
-def state_not_squared(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
-    """Your slope is 1 − h_{t+1}. The derivative of tanh is 1 − tanh²: the state is squared."""
-    return W_hy.T @ delta_y_t + W_hh.T @ ((1 - h_next) * delta_h_next)
-
-
-@step_back.wrong
-def multiplied(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
-    """You multiply the two signals. Factors along one way are multiplied; h_t acts in two ways, and
-    ways are added."""
-    return (W_hy.T @ delta_y_t) * (W_hh.T @ ((1 - h_next**2) * delta_h_next))
-
-
-@step_back.wrong
 def own_error_through_W_hh(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
     """Your error of step t goes through the tanh and W_hh of step t + 1. δ^y_t comes down to h_t
     directly; only δ^h_{t+1} has that step to cross."""
     return W_hh.T @ ((1 - h_next**2) * (W_hy.T @ delta_y_t + delta_h_next))
-
-
-@step_back.wrong
-def next_signal_unchanged(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
-    """δ^h_{t+1} arrives as it is. On its way to h_t it crosses the tanh and W_hh of step t + 1:
-    first the slope 1 − h_{t+1}², then W_hhᵀ."""
-    return W_hy.T @ delta_y_t + delta_h_next
-
-
-@step_back.wrong
-def next_signal_twice(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
-    """δ^h_{t+1} is here twice, once as it is and once through the step. h_t acts on h_{t+1} only
-    through W_hh and the tanh; no other way leads there."""
-    return W_hy.T @ delta_y_t + delta_h_next + W_hh.T @ ((1 - h_next**2) * delta_h_next)
-
-
-@step_back.wrong
-def sigmoid_in_place_of_tanh(delta_y_t, delta_h_next, h_next, W_hy, W_hh):
-    """h (1 − h) is the slope of the logistic function. The slope of the tanh is 1 − h²."""
-    return W_hy.T @ delta_y_t + W_hh.T @ (h_next * (1 - h_next) * delta_h_next)
 
 
 # ---------------------------------------------------------------- a series to forecast
@@ -497,13 +366,6 @@ def shifted_back(s, n):
 
 
 @next_values.wrong
-def shifted_by_two(s, n):
-    """Your target is the value two places on. For the next value compare z[:-1] with z[1:]."""
-    z = (s - np.mean(s[:n])) / np.std(s[:n])
-    return z[:-2], z[2:]
-
-
-@next_values.wrong
 def rolled(s, n):
     """np.roll wraps around: your last target is the first value of the series. The last value has
     no next one, so both arrays are one shorter than s."""
@@ -515,13 +377,6 @@ def rolled(s, n):
 def by_the_variance(s, n):
     """You divide by the variance. The standard deviation is its root, and has the unit of s."""
     z = (s - np.mean(s[:n])) / np.var(s[:n])
-    return z[:-1], z[1:]
-
-
-@next_values.wrong
-def mean_left(s, n):
-    """The mean of the training values has not been subtracted."""
-    z = s / np.std(s[:n])
     return z[:-1], z[1:]
 
 
@@ -560,78 +415,6 @@ def training_only(s, n):
     """You return the training values only. All N values are scaled and paired; only mean and
     standard deviation are limited to the first n."""
     z = (s[:n] - np.mean(s[:n])) / np.std(s[:n])
-    return z[:-1], z[1:]
-
-
-@next_values.wrong
-def split_at_n(s, n):
-    """You cut the series at n, into training and test years. Here every value is an input, and its
-    target is the value one place on: z[:-1] and z[1:]."""
-    z = (s - np.mean(s[:n])) / np.std(s[:n])
-    return z[:n], z[n:]
-
-
-@next_values.wrong
-def last_input_left(s, n):
-    """Your inputs still hold the last value, which has no next one. Both arrays have N − 1
-    entries."""
-    z = (s - np.mean(s[:n])) / np.std(s[:n])
-    return z, z[1:]
-
-
-@next_values.wrong
-def brackets_missing(s, n):
-    """The division takes the mean alone: s − mean / std. Set brackets around the difference,
-    (s − mean) / std."""
-    z = s - np.mean(s[:n]) / np.std(s[:n])
-    return z[:-1], z[1:]
-
-
-@next_values.wrong
-def deviation_looked_ahead(s, n):
-    """The mean is that of the training values, but the standard deviation is that of the whole
-    series: the test years have had a part in it. Take s[:n] for both."""
-    z = (s - np.mean(s[:n])) / np.std(s)
-    return z[:-1], z[1:]
-
-
-@next_values.wrong
-def one_value_too_many(s, n):
-    """Your mean and deviation look at n + 1 values. s[:n] are the first n; s[n] is a test value
-    already."""
-    z = (s - np.mean(s[: n + 1])) / np.std(s[: n + 1])
-    return z[:-1], z[1:]
-
-
-@next_values.wrong
-def scale_kept(s, n):
-    """The shift is right, but the series has not been standardized: subtract the mean of the first
-    n values, and divide by their standard deviation."""
-    return s[:-1], s[1:]
-
-
-@next_values.wrong
-def to_the_range(s, n):
-    """You bring the series to the range from 0 to 1, by its minimum and maximum. Asked for are mean
-    and standard deviation, of the first n values alone."""
-    z = (s - s.min()) / (s.max() - s.min())
-    return z[:-1], z[1:]
-
-
-@next_values.wrong
-def test_only(s, n):
-    """You return the test values only. All N values are scaled and paired; the first n only set the
-    scale."""
-    z = (s - np.mean(s[:n])) / np.std(s[:n])
-    return z[n:-1], z[n + 1 :]
-
-
-@next_values.wrong
-def root_of_the_sum(s, n):
-    """You divide by the root of the sum of squares. The standard deviation is the root of their
-    mean: divide the sum by n first."""
-    centered = s - np.mean(s[:n])
-    z = centered / np.sqrt(np.sum(centered[:n] ** 2))
     return z[:-1], z[1:]
 
 
@@ -691,13 +474,6 @@ def subscripts_one_too_small(h, W_hh, t, k):
 
 
 @state_by_state.wrong
-def subscripts_too_small_and_reversed(h, W_hh, t, k):
-    """Two slips at once: your Jacobians are J_k … J_{t−1}, each one step too old, and the oldest
-    stands leftmost. The product is J_t J_{t−1} ⋯ J_{k+1}."""
-    return _product(h, W_hh, range(k, t))
-
-
-@state_by_state.wrong
 def one_too_many(h, W_hh, t, k):
     """J_k is one factor too many: it would lead on to h_{k−1}. From h_k to h_t there are t − k
     steps, and the oldest of them is J_{k+1}."""
@@ -736,13 +512,6 @@ def slopes_on_columns(h, W_hh, t, k):
 
 
 @state_by_state.wrong
-def transpose(h, W_hh, t, k):
-    """This is the transpose. It is what carries a column δ back; ∂h_t/∂h_k itself has the unit of
-    the new state in its rows."""
-    return _product(h, W_hh, range(t, k, -1)).T
-
-
-@state_by_state.wrong
 def entry_by_entry(h, W_hh, t, k):
     """You multiply the Jacobians entry by entry, with *. The chain rule asks for matrix products,
     with @: unit i feels unit j through every unit in between."""
@@ -764,42 +533,6 @@ def no_identity(h, W_hh, t, k):
     """For t > k this is right. For t = k no step lies between, and the product of no factors is
     the identity; yours begins with J_t in any case. Begin with np.eye(H)."""
     return _product(h, W_hh, [t, *range(t - 1, k, -1)])
-
-
-@state_by_state.wrong
-def begun_with_zeros(h, W_hh, t, k):
-    """Your product begins with zeros, and zero times anything stays zero. A sum begins with zeros,
-    a product with the identity, np.eye(H)."""
-    return np.zeros_like(W_hh)
-
-
-@state_by_state.wrong
-def jacobians_added(h, W_hh, t, k):
-    """You add the Jacobians. They lie one after the other on one way, so they are multiplied; only
-    different ways are added."""
-    return sum((np.diag(1 - h[s] ** 2) @ W_hh for s in range(k + 1, t + 1)), np.zeros_like(W_hh))
-
-
-@state_by_state.wrong
-def states_not_squared(h, W_hh, t, k):
-    """Your slopes are 1 − h_s. The derivative of tanh is 1 − tanh²: the state is squared."""
-    product = np.eye(len(W_hh))
-    for s in range(k + 1, t + 1):
-        product = np.diag(1 - h[s]) @ W_hh @ product
-    return product
-
-
-@state_by_state.wrong
-def tanh_of_states(h, W_hh, t, k):
-    """Your slopes are 1 − tanh²(h_s). But h_s is a tanh already: the slope is 1 − h_s²."""
-    return _product(np.tanh(h), W_hh, range(t, k, -1))
-
-
-@state_by_state.wrong
-def power_of_one_jacobian(h, W_hh, t, k):
-    """You take one Jacobian to a power. Each step has a state of its own, so a slope of its own,
-    and its own J_s."""
-    return _product(h, W_hh, [t] * (t - k))
 
 
 # ---------------------------------------------------------------- the total derivative
@@ -854,27 +587,6 @@ def newest_path_only(h, W_hh):
     """This is the immediate derivative ∂⁺h_T/∂W_hh, the newest path alone. The weight has also
     changed h_{T−1}, which h_T reads: all older uses are missing."""
     return immediate_W_hh(h[-1], h[-2])
-
-
-@total_derivative.wrong
-def oldest_path_only(h, W_hh):
-    """Only the oldest path is here: the use at step 1, carried to the end. Add the immediate
-    derivative of each later step on the way."""
-    total = immediate_W_hh(h[1], h[0])
-    for h_t in h[2:]:
-        total = np.tensordot(np.diag(1 - h_t**2) @ W_hh, total, axes=1)
-    return total
-
-
-@total_derivative.wrong
-def two_newest_paths(h, W_hh):
-    """You stop after two paths. The derivative of h_{T−1} on the right of the recursion is total
-    too, so it holds all paths before it."""
-    total = immediate_W_hh(h[-1], h[-2])
-    if len(h) > 2:
-        J_T = np.diag(1 - h[-1] ** 2) @ W_hh
-        total = total + np.tensordot(J_T, immediate_W_hh(h[-2], h[-3]), axes=1)
-    return total
 
 
 @total_derivative.wrong
@@ -949,71 +661,10 @@ def all_states_added(h, W_hh):
 
 
 @total_derivative.wrong
-def immediate_without_slope(h, W_hh):
-    """Your immediate derivative lacks the slope of the tanh. Row i of layer i is (1 − h_t[i]²)
-    times h_{t−1}."""
-    total = np.zeros((len(W_hh),) * 3)
-    for t in range(1, len(h)):
-        J_t = np.diag(1 - h[t] ** 2) @ W_hh
-        immediate = immediate_W_hh(np.zeros_like(h[t]), h[t - 1])
-        total = immediate + np.einsum("ij,jpq->ipq", J_t, total)
-    return total
-
-
-@total_derivative.wrong
-def new_state_in_the_immediate(h, W_hh):
-    """Your immediate derivative multiplies the slope by h_t. At step t the weight multiplies the
-    state that it reads, h_{t−1}."""
-    total = np.zeros((len(W_hh),) * 3)
-    for t in range(1, len(h)):
-        J_t = np.diag(1 - h[t] ** 2) @ W_hh
-        total = immediate_W_hh(h[t], h[t]) + np.einsum("ij,jpq->ipq", J_t, total)
-    return total
-
-
-@total_derivative.wrong
-def added_to_itself(h, W_hh):
-    """The old total stays in the sum beside its product with J_t: total += … adds to it. The new
-    total takes the place of the old one, total = …"""
-    return _recursion(
-        h, W_hh, lambda J_t, immediate, total: total + immediate + np.tensordot(J_t, total, axes=1)
-    )
-
-
-@total_derivative.wrong
 def last_step_missing(h, W_hh):
     """This is the total derivative of h_{T−1}. h has T + 1 rows, so the last step is
     T = len(h) − 1, and range(1, len(h)) reaches it."""
     return total_derivative.solution(h[:-1], W_hh)
-
-
-@total_derivative.wrong
-def in_a_matrix(h, W_hh):
-    """A matrix (H, H) is too small. After one step more than one unit depends on each weight, and
-    each needs a layer of its own: the result is (H, H, H)."""
-    total = np.zeros_like(W_hh)
-    for t in range(1, len(h)):
-        J_t = np.diag(1 - h[t] ** 2) @ W_hh
-        total = np.outer(1 - h[t] ** 2, h[t - 1]) + J_t @ total
-    return total
-
-
-@total_derivative.wrong
-def total_entry_by_entry(h, W_hh):
-    """J_t * total multiplies entry by entry. A unit feels a weight through all units of the step
-    before, which is a sum: np.einsum("ij,jpq->ipq", J_t, total)."""
-    return _recursion(h, W_hh, lambda J_t, immediate, total: immediate + J_t * total)
-
-
-@total_derivative.wrong
-def jacobians_in_reverse(h, W_hh):
-    """All paths are here, but their Jacobians stand in the wrong order. From h_k to h_T the newest,
-    J_T, stands leftmost: multiply an older one to the right."""
-    total, product = immediate_W_hh(h[-1], h[-2]), np.eye(len(W_hh))
-    for t in range(len(h) - 2, 0, -1):
-        product = np.diag(1 - h[t + 1] ** 2) @ W_hh @ product
-        total = total + np.einsum("ij,jpq->ipq", product, immediate_W_hh(h[t], h[t - 1]))
-    return total
 
 
 @total_derivative.wrong
@@ -1025,13 +676,6 @@ def slopes_on_the_columns(h, W_hh):
         J_t = (1 - h[t] ** 2) * W_hh
         total = immediate_W_hh(h[t], h[t - 1]) + np.einsum("ij,jpq->ipq", J_t, total)
     return total
-
-
-@total_derivative.wrong
-def weights_layer_by_layer(h, W_hh):
-    """Two slips at once: W_hh @ total lacks the slope of the tanh, and multiplies within each layer
-    in place of mixing the layers. Take J_t = diag(1 − h_t²) W_hh, and "ij,jpq->ipq"."""
-    return _recursion(h, W_hh, lambda J_t, immediate, total: immediate + W_hh @ total)
 
 
 # ---------------------------------------------------------------- the whole backward pass
@@ -1134,13 +778,6 @@ def overwritten(x, h, delta_y, W_hh, W_hy):
 
 
 @backward.wrong
-def last_step_only(x, h, delta_y, W_hh, W_hy):
-    """Only the term of step T is here, the newest use. Is there a return inside the loop, or does
-    the loop end after one turn? Every step adds a term."""
-    return _sums(_signals(h, delta_y, W_hh, W_hy)[-1:], x[-1:], h[-2:-1])
-
-
-@backward.wrong
 def first_step_missing(x, h, delta_y, W_hh, W_hy):
     """The term of step 1 is missing. A range ends before its second number: range(T, 0, -1) ends
     with 1, range(T, 1, -1) with 2."""
@@ -1190,22 +827,6 @@ def states_one_place_early(x, h, delta_y, W_hh, W_hy):
 
 
 @backward.wrong
-def outer_product_turned(x, h, delta_y, W_hh, W_hy):
-    """The outer product for W_hh is turned around: np.outer(h[t - 1], delta_a) is the transpose.
-    The gradient has δ^a_t in its rows, as W_hh has the unit that it feeds."""
-    sums = _sums(_signals(h, delta_y, W_hh, W_hy), x, h[:-1])
-    return sums | {"W_hh": sums["W_hh"].T}
-
-
-@backward.wrong
-def forward_in_time(x, h, delta_y, W_hh, W_hy):
-    """Your loop runs forward in time. The signal of step t needs that of step t + 1, so begin at T
-    and go down to 1."""
-    backward_in_time = _signals(np.concatenate([h[:1], h[:0:-1]]), delta_y[::-1], W_hh, W_hy)
-    return _sums(backward_in_time[::-1], x, h[:-1])
-
-
-@backward.wrong
 def slope_on_own_error_only(x, h, delta_y, W_hh, W_hy):
     """The slope 1 − h_t² multiplies the error of step t alone. All that reaches h_t goes back
     through its tanh: add W_hhᵀ δ^a_{t+1} first, then multiply the sum."""
@@ -1222,45 +843,6 @@ def delta_h_in_the_sums(x, h, delta_y, W_hh, W_hy):
     tanh: each term is made of δ^a_t."""
     delta_a = _signals(h, delta_y, W_hh, W_hy)
     return _sums(delta_a / (1 - h[1:] ** 2), x, h[:-1])
-
-
-@backward.wrong
-def carried_piles_up(x, h, delta_y, W_hh, W_hy):
-    """What is carried piles up: with += the signals of all later steps stay in it. δ^a_{t+1}
-    already holds all that comes from later; carry W_hhᵀ δ^a_{t+1} alone."""
-    carried, delta_a = np.zeros(len(W_hh)), np.zeros((len(x), len(W_hh)))
-    for t in range(len(x), 0, -1):
-        delta_a[t - 1] = (1 - h[t] ** 2) * (W_hy.T @ delta_y[t - 1] + carried)
-        carried = carried + W_hh.T @ delta_a[t - 1]
-    return _sums(delta_a, x, h[:-1])
-
-
-@backward.wrong
-def slope_not_squared_in_the_sweep(x, h, delta_y, W_hh, W_hy):
-    """Your slope is 1 − h_t. The derivative of tanh is 1 − tanh²: the state is squared."""
-    delta_a = np.zeros((len(x) + 1, len(W_hh)))
-    for t in range(len(x), 0, -1):
-        delta_a[t - 1] = (1 - h[t]) * (W_hy.T @ delta_y[t - 1] + W_hh.T @ delta_a[t])
-    return _sums(delta_a[:-1], x, h[:-1])
-
-
-@backward.wrong
-def tanh_of_states_in_the_sweep(x, h, delta_y, W_hh, W_hy):
-    """Your slope is 1 − tanh²(h_t). But h_t is a tanh already: the slope is 1 − h_t²."""
-    return _sums(_signals(np.tanh(h), delta_y, W_hh, W_hy), x, h[:-1])
-
-
-@backward.wrong
-def named_with_a_d(x, h, delta_y, W_hh, W_hy):
-    """The gradients are right, but not their names. In this course a gradient bears the name of its
-    parameter: "W_hh", "W_xh" and "b_h", without a d."""
-    return {f"d{name}": dW for name, dW in backward.solution(x, h, delta_y, W_hh, W_hy).items()}
-
-
-@backward.wrong
-def in_a_tuple(x, h, delta_y, W_hh, W_hy):
-    """The gradients are right. Return them in a dict: {"W_hh": …, "W_xh": …, "b_h": …}."""
-    return tuple(backward.solution(x, h, delta_y, W_hh, W_hy).values())
 
 
 # ---------------------------------------------------------------- finite differences
@@ -1328,20 +910,6 @@ def one_sided(E, W, eps):
 
 
 @measured_gradient.wrong
-def one_sided_down(E, W, eps):
-    """You move each weight down only. A central difference goes to both sides, and compares
-    E(w + ε) with E(w − ε)."""
-    return _entries(W, lambda move: (E(W) - E(W - eps * move)) / eps)
-
-
-@measured_gradient.wrong
-def divided_by_eps(E, W, eps):
-    """You divide by ε. Between the two points lies 2 ε, so every number is twice what it should
-    be."""
-    return _entries(W, lambda move: (E(W + eps * move) - E(W - eps * move)) / eps)
-
-
-@measured_gradient.wrong
 def halved_and_multiplied(E, W, eps):
     """Your result is ε² times the derivative: / 2 * eps divides by 2 and then multiplies by ε.
     Set brackets, / (2 * eps)."""
@@ -1389,12 +957,6 @@ def all_at_once(E, W, eps):
 
 
 @measured_gradient.wrong
-def sides_swapped(E, W, eps):
-    """The sign is wrong everywhere: take E(w + ε) − E(w − ε), the upper point first."""
-    return _entries(W, lambda move: (E(W - eps * move) - E(W + eps * move)) / (2 * eps))
-
-
-@measured_gradient.wrong
 def one_number_for_all(E, W, eps):
     """W + eps moves all entries together, and gives one number, the sum of all derivatives. Move
     one entry at a time, and keep a number for each."""
@@ -1406,56 +968,6 @@ def two_names_for_one_array(E, W, eps):
     """Every number is 0: both of your points are one and the same array. down = up, or up = W,
     makes a second name and no copy; W.copy() makes one."""
     return np.zeros_like(W)
-
-
-@measured_gradient.wrong
-def whole_row_moved(E, W, eps):
-    """You move a whole row at a time, so each of its entries gets the sum of the row. moved[p] is
-    row p; one entry is moved[p, q]."""
-    measured = np.zeros_like(W)
-    for p in range(len(W)):
-        move = np.zeros_like(W)
-        move[p] = eps
-        measured[p] = (E(W + move) - E(W - move)) / (2 * eps)
-    return measured
-
-
-@measured_gradient.wrong
-def as_if_square(E, W, eps):
-    """Your loops take W for square: len(W) is the number of its rows only. The columns are
-    W.shape[1]; np.ndindex(W.shape) visits all entries."""
-    measured = np.zeros_like(W)
-    for p in range(len(W)):
-        for q in range(len(W)):
-            move = np.zeros_like(W)
-            move[p, q] = eps
-            measured[p, q] = (E(W + move) - E(W - move)) / (2 * eps)
-    return measured
-
-
-@measured_gradient.wrong
-def relative_move(E, W, eps):
-    """You move each weight by a share of itself, w (1 + ε), and divide by 2 ε all the same. The
-    move is ε for every weight: add and subtract it."""
-
-    def quotient(move):
-        return (E(W * (1 + eps * move)) - E(W * (1 - eps * move))) / (2 * eps)
-
-    return _entries(W, quotient)
-
-
-@measured_gradient.wrong
-def last_entry_alone(E, W, eps):
-    """You return one number, that of the last entry: each turn of the loop overwrites the one
-    before. Keep each in its place, measured[p, q] = …"""
-    return _entries(W, lambda move: (E(W + eps * move) - E(W - eps * move)) / (2 * eps))[-1, -1]
-
-
-@measured_gradient.wrong
-def in_a_flat_list(E, W, eps):
-    """The numbers are right, but they stand in one row. The result has the shape of W, with
-    measured[p, q] for W[p, q]."""
-    return measured_gradient.solution(E, W, eps).ravel()
 
 
 # ---------------------------------------------------------------- a step for 32 bits
@@ -1645,56 +1157,10 @@ def slope_after_W_hh(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
 
 
 @leaky_step_back.wrong
-def output_missing(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
-    """Both ways from the later step are right. What is missing is the error of step t itself,
-    W_hyᵀ δ^y_t."""
-    through = W_hh.T @ (alpha * (1 - u_next**2) * delta_h_next)
-    return (1 - alpha) * delta_h_next + through
-
-
-@leaky_step_back.wrong
 def leaky_jacobian_not_transposed(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
     """On the way through the tanh you multiply by diag(1 − u_{t+1}²) W_hh. A column goes back
     through the transpose: first the slope, then W_hh.T."""
     through = alpha * (1 - u_next**2) * (W_hh @ delta_h_next)
-    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
-
-
-@leaky_step_back.wrong
-def tanh_of_u(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
-    """Your slope is 1 − tanh²(u_{t+1}). But u_{t+1} is a tanh already: the slope is
-    1 − u_{t+1}²."""
-    through = W_hh.T @ (alpha * (1 - np.tanh(u_next) ** 2) * delta_h_next)
-    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
-
-
-@leaky_step_back.wrong
-def leaky_without_W_hh(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
-    """On the way through the tanh W_hhᵀ is missing: it stands between u_{t+1} and h_t."""
-    through = alpha * (1 - u_next**2) * delta_h_next
-    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
-
-
-@leaky_step_back.wrong
-def error_leaks_too(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
-    """Your error of step t is multiplied by α. It comes down to h_t directly, from y_t, and h_t
-    enters y_t whole."""
-    through = W_hh.T @ ((1 - u_next**2) * delta_h_next)
-    return (1 - alpha) * delta_h_next + alpha * (W_hy.T @ delta_y_t + through)
-
-
-@leaky_step_back.wrong
-def alpha_inside_the_slope(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
-    """α stands inside your slope. The tanh gives u_{t+1}, with the slope 1 − u_{t+1}²; after it, α
-    is a factor of its own."""
-    through = W_hh.T @ ((1 - (alpha * u_next) ** 2) * delta_h_next)
-    return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
-
-
-@leaky_step_back.wrong
-def u_not_squared(delta_y_t, delta_h_next, u_next, W_hy, W_hh, alpha):
-    """Your slope is 1 − u_{t+1}. The derivative of tanh is 1 − tanh²: u_{t+1} is squared."""
-    through = W_hh.T @ (alpha * (1 - u_next) * delta_h_next)
     return W_hy.T @ delta_y_t + (1 - alpha) * delta_h_next + through
 
 
@@ -1797,38 +1263,10 @@ def as_many_for_each_error(T, every, back):
 
 
 @kept_paths.wrong
-def last_group_missing(T, every, back):
-    """The last group is missing. A range ends before its second number, so to reach the end T it
-    must be range(every, T + 1, every)."""
-    return _kept(T - every, every, back)
-
-
-@kept_paths.wrong
 def one_use_too_many(T, every, back):
     """You count one use too many for each error. From the oldest use to m, both ends counted, there
     are m − oldest + 1 uses; if your oldest is end − back, it is one too old already."""
     return _kept(T, every, back) + T
-
-
-@kept_paths.wrong
-def walks_times_back(T, every, back):
-    """This counts the steps of all walks, T / every walks of `back` steps each. All errors of a
-    group share a walk, and each of them has paths of its own to the uses on it."""
-    return T // every * back
-
-
-@kept_paths.wrong
-def own_use_missing(T, every, back):
-    """One path of each error is missing, the newest, from E_m to the use at step m itself. From the
-    oldest use to m, both ends counted, there are m − oldest + 1."""
-    return _kept(T, every, back) - T
-
-
-@kept_paths.wrong
-def triangles_of_back(T, every, back):
-    """You count a full triangle of `back` errors for each group. A group has only `every` errors;
-    the other steps of its walk have sent theirs before."""
-    return T // every * (back * (back + 1) // 2)
 
 
 # ---------------------------------------------------------------- truncation in chunks
@@ -1959,26 +1397,10 @@ def each_error_k_steps(x, d, h0, W_xh, W_hh, k):
 
 
 @chunked_gradient.wrong
-def cut_at_every_step(x, d, h0, W_xh, W_hh, k):
-    """The gradient is cut at every step, as with k = 1. Inside a chunk the signal goes on:
-    W_hhᵀ δ^a_{t+1} is added to each δ^h_t."""
-    h = _run(x, h0, W_xh, W_hh)
-    return sum(_swept(h, d, W_hh, t, t) for t in range(1, len(x) + 1))
-
-
-@chunked_gradient.wrong
 def last_chunk_only(x, d, h0, W_xh, W_hh, k):
     """Only the last chunk is left. Make the sum before the loop over the chunks, not inside it, and
     add to it."""
     first, last = _chunks(len(x), k)[-1]
-    return _swept(_run(x, h0, W_xh, W_hh), d, W_hh, last, first)
-
-
-@chunked_gradient.wrong
-def first_chunk_only(x, d, h0, W_xh, W_hh, k):
-    """Only the first chunk is here. Is there a return inside the loop? Every chunk adds its
-    terms."""
-    first, last = _chunks(len(x), k)[0]
     return _swept(_run(x, h0, W_xh, W_hh), d, W_hh, last, first)
 
 
@@ -1996,14 +1418,6 @@ def mean_over_chunks(x, d, h0, W_xh, W_hh, k):
     are added."""
     h, chunks = _run(x, h0, W_xh, W_hh), _chunks(len(x), k)
     return sum(_swept(h, d, W_hh, last, first) for first, last in chunks) / len(chunks)
-
-
-@chunked_gradient.wrong
-def chunks_one_too_long(x, d, h0, W_xh, W_hh, k):
-    """Your chunks have k + 1 steps. Count them: from step first to step last are
-    last − first + 1."""
-    h = _run(x, h0, W_xh, W_hh)
-    return sum(_swept(h, d, W_hh, last, first) for first, last in _chunks(len(x), k + 1))
 
 
 @chunked_gradient.wrong
@@ -2052,87 +1466,11 @@ def chunked_not_transposed(x, d, h0, W_xh, W_hh, k):
 
 
 @chunked_gradient.wrong
-def chunks_from_the_end(x, d, h0, W_xh, W_hh, k):
-    """You count the chunks from the end of the sequence, so a shorter one comes first. They begin
-    at step 1; the last may be shorter."""
-    T, h = len(x), _run(x, h0, W_xh, W_hh)
-    return sum(_swept(h, d, W_hh, last, max(last - k + 1, 1)) for last in range(T, 0, -k))
-
-
-@chunked_gradient.wrong
 def targets_of_the_first_chunk(x, d, h0, W_xh, W_hh, k):
     """Every chunk is compared with the targets of the first. Inside a chunk t begins again at 1, so
     the target is d[start + t - 1]."""
     repeated = np.concatenate([d[:k]] * len(x))[: len(x)]
     return chunked_gradient.solution(x, repeated, h0, W_xh, W_hh, k)
-
-
-@chunked_gradient.wrong
-def delta_h_in_the_terms(x, d, h0, W_xh, W_hh, k):
-    """The signal is carried well, but your terms are made of δ^h_t. The weight acts on a_t, before
-    the tanh: np.outer(delta_a, h[t - 1])."""
-    h = _run(x, h0, W_xh, W_hh)
-    total = np.zeros_like(W_hh)
-    for first, last in _chunks(len(x), k):
-        delta_a = np.zeros_like(h0)
-        for t in range(last, first - 1, -1):
-            delta_h = h[t] - d[t - 1] + W_hh.T @ delta_a
-            delta_a = (1 - h[t] ** 2) * delta_h
-            total += np.outer(delta_h, h[t - 1])
-    return total
-
-
-@chunked_gradient.wrong
-def last_k_steps(x, d, h0, W_xh, W_hh, k):
-    """You walk back through the last k steps and stop there. That is one chunk; the errors before
-    it count as well, each within its own chunk."""
-    h = _run(x, h0, W_xh, W_hh)
-    return _swept(h, d, W_hh, len(x), len(x) - k + 1)
-
-
-@chunked_gradient.wrong
-def first_step_of_each_chunk_missing(x, d, h0, W_xh, W_hh, k):
-    """The first step of each chunk is missing. A range ends before its second number:
-    range(end, start, -1) ends with start + 1."""
-    h = _run(x, h0, W_xh, W_hh)
-    return sum(
-        (_swept(h, d, W_hh, last, first + 1) for first, last in _chunks(len(x), k)),
-        np.zeros_like(W_hh),
-    )
-
-
-@chunked_gradient.wrong
-def signal_of_the_chunk_before(x, d, h0, W_xh, W_hh, k):
-    """delta_a is set to zero once, before the loop over the chunks. So the second chunk begins with
-    what the first one left behind. Set it to zero for each chunk."""
-    h = _run(x, h0, W_xh, W_hh)
-    total, delta_a = np.zeros_like(W_hh), np.zeros_like(h0)
-    for first, last in _chunks(len(x), k):
-        for t in range(last, first - 1, -1):
-            delta_a = (1 - h[t] ** 2) * (h[t] - d[t - 1] + W_hh.T @ delta_a)
-            total += np.outer(delta_a, h[t - 1])
-    return total
-
-
-@chunked_gradient.wrong
-def slope_on_the_own_error(x, d, h0, W_xh, W_hh, k):
-    """The slope 1 − h_t² multiplies the error of step t alone. All that reaches h_t goes back
-    through its tanh: add first, then multiply the sum."""
-    h = _run(x, h0, W_xh, W_hh)
-    total = np.zeros_like(W_hh)
-    for first, last in _chunks(len(x), k):
-        delta_a = np.zeros_like(h0)
-        for t in range(last, first - 1, -1):
-            delta_a = (1 - h[t] ** 2) * (h[t] - d[t - 1]) + W_hh.T @ delta_a
-            total += np.outer(delta_a, h[t - 1])
-    return total
-
-
-@chunked_gradient.wrong
-def error_turned_around(x, d, h0, W_xh, W_hh, k):
-    """Your error is d_t − h_t. The derivative of ½ ‖h_t − d_t‖² is h_t − d_t; turned around, the
-    update would walk uphill."""
-    return -chunked_gradient.solution(x, d, h0, W_xh, W_hh, k)
 
 
 # ---------------------------------------------------------------- a truncation that is cheap

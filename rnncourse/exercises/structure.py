@@ -110,34 +110,6 @@ def a_tanh_for_each(x_t, h_prev, W_xh, W_hh, b_h):
 
 
 @hidden_step.wrong
-def both_entry_by_entry(x_t, h_prev, W_xh, W_hh, b_h):
-    """With * the entries are multiplied one by one, no sum is taken, and a matrix comes out. A
-    matrix times a vector is written with @: W_xh @ x_t and W_hh @ h_prev."""
-    return np.tanh(W_hh * h_prev + W_xh * x_t + b_h)
-
-
-@hidden_step.wrong
-def input_from_the_left(x_t, h_prev, W_xh, W_hh, b_h):
-    """x_t @ W_xh is the product with the transpose: it fails where D ≠ H, and is wrong where D = H.
-    Row i of W_xh holds the weights into unit i, so the product is W_xh @ x_t."""
-    return np.tanh(W_hh @ h_prev + x_t @ W_xh + b_h)
-
-
-@hidden_step.wrong
-def both_transposed(x_t, h_prev, W_xh, W_hh, b_h):
-    """Both matrices stand transposed. In the course vectors are columns, and the matrix comes
-    first: W_xh @ x_t and W_hh @ h_prev."""
-    return np.tanh(h_prev @ W_hh + x_t @ W_xh + b_h)
-
-
-@hidden_step.wrong
-def joined_in_two_orders(x_t, h_prev, W_xh, W_hh, b_h):
-    """You join matrices and vectors, but in two orders: [W_hh, W_xh] meets x_t above h_{t−1}. The
-    columns of W_hh have to meet h_{t−1}, so h_{t−1} comes first there too."""
-    return np.tanh(np.hstack([W_hh, W_xh]) @ np.concatenate([x_t, h_prev]) + b_h)
-
-
-@hidden_step.wrong
 def column_plus_vector(x_t, h_prev, W_xh, W_hh, b_h):
     """A column (H, 1) plus a vector (H,) is a matrix (H, H): NumPy adds each entry to each. Keep
     all vectors as (H,); W_hh @ h_prev is one."""
@@ -155,33 +127,6 @@ def sigmoid_for_tanh(x_t, h_prev, W_xh, W_hh, b_h):
 def bias_added_after_tanh(x_t, h_prev, W_xh, W_hh, b_h):
     """The bias is added after tanh. It belongs to the sum on which tanh acts."""
     return np.tanh(W_hh @ h_prev + W_xh @ x_t) + b_h
-
-
-@hidden_step.wrong
-def slope_for_state(x_t, h_prev, W_xh, W_hh, b_h):
-    """This is 1 − h², the slope of tanh. The state is the tanh itself; the slope is wanted later,
-    on the way back."""
-    return 1 - np.tanh(W_hh @ h_prev + W_xh @ x_t + b_h) ** 2
-
-
-@hidden_step.wrong
-def bias_subtracted(x_t, h_prev, W_xh, W_hh, b_h):
-    """The bias is subtracted. All three terms are added."""
-    return np.tanh(W_hh @ h_prev + W_xh @ x_t - b_h)
-
-
-@hidden_step.wrong
-def relu_for_tanh(x_t, h_prev, W_xh, W_hh, b_h):
-    """The sum is right, but what is negative is set to 0, and what is large stays large. The
-    course's hidden units have tanh."""
-    return np.maximum(0, W_hh @ h_prev + W_xh @ x_t + b_h)
-
-
-@hidden_step.wrong
-def only_the_past_squeezed(x_t, h_prev, W_xh, W_hh, b_h):
-    """tanh acts on the term from the past only: look at your brackets. It acts on the sum of all
-    three terms."""
-    return np.tanh(W_hh @ h_prev) + W_xh @ x_t + b_h
 
 
 # ---------------------------------------------------------------- a sequence, in pieces
@@ -255,25 +200,11 @@ def output_of_the_state_before(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
 
 
 @read_a_piece.wrong
-def one_output_only(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """This is the output of the last step only. Collect an output at each step, y (T, O)."""
-    h = _states(x, h_0, W_xh, W_hh, b_h)
-    return W_hy @ h[-1] + b_y, h[-1]
-
-
-@read_a_piece.wrong
 def all_states_handed_on(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
     """The outputs are right. But you hand on all T states, and the next piece begins in one of
     them: the last, of shape (H,)."""
     h = _states(x, h_0, W_xh, W_hh, b_h)
     return h @ W_hy.T + b_y, h
-
-
-@read_a_piece.wrong
-def no_state_handed_on(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """The outputs are right, and they are all that you return. Return two values, y and the last
-    state: without it nobody could read on."""
-    return _states(x, h_0, W_xh, W_hh, b_h) @ W_hy.T + b_y
 
 
 @read_a_piece.wrong
@@ -308,62 +239,11 @@ def state_recurrence_transposed(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
 
 
 @read_a_piece.wrong
-def first_input_skipped(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """The first input is skipped. In code the steps count from 0, so x[0] is x_1, and it turns h_0
-    into h_1."""
-    h = _states(x[1:], h_0, W_xh, W_hh, b_h)
-    return h @ W_hy.T + b_y, h[-1]
-
-
-@read_a_piece.wrong
-def values_swapped(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """Both values are right, but they have changed places: the outputs come first, then the
-    state."""
-    h = _states(x, h_0, W_xh, W_hh, b_h)
-    return h[-1], h @ W_hy.T + b_y
-
-
-@read_a_piece.wrong
 def ended_after_one_step(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
     """This is the output and the state of the first step: does your return stand inside the loop?
     It ends the function, so it belongs after the loop."""
     h = np.tanh(W_hh @ h_0 + W_xh @ x[0] + b_h)
     return W_hy @ h + b_y, h
-
-
-@read_a_piece.wrong
-def input_transposed(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """x_t @ W_xh is the product with the transpose: it fails where D ≠ H, and is wrong where D = H.
-    For one step the product is W_xh @ x_t, for all at once x @ W_xh.T."""
-    h = _states(x, h_0, W_xh.T, W_hh, b_h)
-    return h @ W_hy.T + b_y, h[-1]
-
-
-@read_a_piece.wrong
-def readout_transposed(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """h @ W_hy is the product with the transpose: it fails where O ≠ H, and is wrong where O = H.
-    For one state the product is W_hy @ h, for all at once h @ W_hy.T."""
-    h = _states(x, h_0, W_xh, W_hh, b_h)
-    return h @ W_hy + b_y, h[-1]
-
-
-@read_a_piece.wrong
-def output_of_the_pre_activation(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """The state is right, but each output is read before tanh, from the pre-activation a_t. It is
-    read from the state: y_t = W_hy h_t + b_y."""
-    h = _states(x, h_0, W_xh, W_hh, b_h)
-    return np.arctanh(h) @ W_hy.T + b_y, h[-1]
-
-
-@read_a_piece.wrong
-def state_without_tanh(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """What goes on to the next step is the pre-activation, and tanh acts only on what is read. The
-    state itself is the tanh of the sum, and that goes on."""
-    a, y = h_0, []
-    for x_t in x:
-        a = W_hh @ a + W_xh @ x_t + b_h
-        y.append(W_hy @ np.tanh(a) + b_y)
-    return np.array(y), a
 
 
 @read_a_piece.wrong
@@ -374,20 +254,6 @@ def no_tanh_at_all(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
         h = W_hh @ h + W_xh @ x_t + b_h
         y.append(W_hy @ h + b_y)
     return np.array(y), h
-
-
-@read_a_piece.wrong
-def hidden_bias_missing(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """b_h is missing from the sum of the state."""
-    return read_a_piece.solution(x, h_0, W_xh, W_hh, W_hy, 0 * b_h, b_y)
-
-
-@read_a_piece.wrong
-def states_for_outputs_of_a_piece(x, h_0, W_xh, W_hh, W_hy, b_h, b_y):
-    """The states are right, and you return them in place of the outputs. The outputs are read from
-    them: y_t = W_hy h_t + b_y."""
-    h = _states(x, h_0, W_xh, W_hh, b_h)
-    return h, h[-1]
 
 
 # ---------------------------------------------------------------- counting
@@ -469,12 +335,6 @@ def no_readout(budget, D, O):
 
 
 @most_units.wrong
-def no_recurrent_weights(budget, D, O):
-    """W_hh is not counted. It has H · H numbers, and it is what makes the network recurrent."""
-    return _most(budget, lambda H: H * (D + 1) + O * (H + 1))
-
-
-@most_units.wrong
 def one_recurrent_weight_each(budget, D, O):
     """You count one recurrent weight for each unit. But each unit leads back to itself and to all
     others: W_hh is H × H."""
@@ -490,29 +350,9 @@ def not_whole(budget, D, O):
 
 
 @most_units.wrong
-def parameters_for_units(budget, D, O):
-    """This is how many parameters the largest network has. Wanted is how many units, H."""
-    H = most_units.solution(budget, D, O)
-    return H * (H + D + 1) + O * (H + 1)
-
-
-@most_units.wrong
 def two_biases_each(budget, D, O):
     """You count two biases for each unit, as PyTorch has them. In the course a unit has one."""
     return _most(budget, lambda H: H * (H + D + 2) + O * (H + 1))
-
-
-@most_units.wrong
-def one_bias_for_all(budget, D, O):
-    """You count one bias for all units and one for all outputs. b_h is a vector of H numbers and
-    b_y one of O: each unit and each output has a bias of its own."""
-    return _most(budget, lambda H: H * (H + D) + O * H + 2)
-
-
-@most_units.wrong
-def one_too_few(budget, D, O):
-    """One unit more would still fit: your H is one too small."""
-    return most_units.solution(budget, D, O) - 1
 
 
 @most_units.wrong
@@ -520,33 +360,6 @@ def rounded_to_the_nearest(budget, D, O):
     """You solve for H and round to the nearest whole number. Where that is up, the network needs
     more than the budget: round down."""
     return round(not_whole(budget, D, O))
-
-
-@most_units.wrong
-def output_biases_by_units(budget, D, O):
-    """The biases of the readout are counted wrongly: W_hy has H · O numbers and b_y has O, one for
-    each output, whatever H is."""
-    return _most(budget, lambda H: H * (H + D + 1) + H * (O + 1))
-
-
-@most_units.wrong
-def first_that_reaches_the_budget(budget, D, O):
-    """This is the first H whose network needs the budget or more. It fits only if it needs just
-    that; return the last H that needs no more than the budget."""
-    return strictly_below(budget, D, O) + 1
-
-
-@most_units.wrong
-def recurrent_weights_only(budget, D, O):
-    """Only W_hh is counted, H · H numbers. W_xh, W_hy and the two biases need room too."""
-    return _most(budget, lambda H: H * H)
-
-
-@most_units.wrong
-def too_many_and_no_biases(budget, D, O):
-    """Two things: the biases are not counted, and what you return is the first H that does not fit,
-    in place of the last one that does."""
-    return no_biases(budget, D, O) + 1
 
 
 # ---------------------------------------------------------------- pictures as sequences
@@ -633,13 +446,6 @@ def lower_row_first(images):
 
 
 @two_rows_a_step.wrong
-def one_row_a_step(images):
-    """This reads one row at each step, as on the page. Two are wanted, so there are half as many
-    steps, and each input is twice as long."""
-    return images.transpose(1, 0, 2)
-
-
-@two_rows_a_step.wrong
 def rows_overlap(images):
     """Most rows stand here twice, once as the lower of two and once as the upper. Each step has to
     begin two rows below the one before it, so that every row is read once."""
@@ -656,49 +462,11 @@ def transposed_too_early(images):
 
 
 @two_rows_a_step.wrong
-def one_row_further(images):
-    """Your step t holds rows t and t + 1, so most rows are read twice and the lower half of the
-    picture hardly at all. Step t holds rows 2t and 2t + 1."""
-    T = images.shape[1] // 2
-    return np.concatenate([images[:, :T], images[:, 1 : T + 1]], axis=2).transpose(1, 0, 2)
-
-
-@two_rows_a_step.wrong
-def joined_below(images):
-    """The even rows come first and then the odd ones, one at each step. The two rows of a step
-    stand side by side, in one input of 2C numbers: join them along the last axis."""
-    return np.concatenate([images[:, 0::2], images[:, 1::2]], axis=1).transpose(1, 0, 2)
-
-
-@two_rows_a_step.wrong
 def two_rows_apart(images):
     """The right two rows stand at each step, but as a matrix of 2 rows. A network reads a vector at
     each step: the two rows side by side, 2C numbers."""
     B, R, C = images.shape
     return images.reshape(B, R // 2, 2, C).transpose(1, 0, 2, 3)
-
-
-@two_rows_a_step.wrong
-def all_axes_reversed(images):
-    """The rows are paired as they should be, but .T reverses the order of all three axes, and the
-    batch ends up last. Exchange the first two only: transpose(1, 0, 2)."""
-    B, R, C = images.shape
-    return images.reshape(B, R // 2, 2 * C).T
-
-
-@two_rows_a_step.wrong
-def every_other_row(images):
-    """This takes every second row and throws the others away. Each step holds both rows, side by
-    side: 2C numbers."""
-    return images[:, 0::2].transpose(1, 0, 2)
-
-
-@two_rows_a_step.wrong
-def two_rows_in_two_places(images):
-    """The right rows stand at each step, but the upper rows of all pictures come first and then the
-    lower ones. An input is one vector: both rows of one picture, side by side."""
-    B, R, C = images.shape
-    return images.transpose(1, 0, 2).reshape(R // 2, 2, B, C)
 
 
 # ---------------------------------------------------------------- how often it is right
@@ -748,12 +516,6 @@ def mean_over_the_steps(y, labels):
 
 
 @accuracy_by_step.wrong
-def last_step_only(y, labels):
-    """This is the accuracy after the last step alone. Wanted is one number for each step, (T,)."""
-    return (y[-1].argmax(axis=-1) == labels).mean()
-
-
-@accuracy_by_step.wrong
 def counts(y, labels):
     """You count the right answers. A fraction is that count divided by B, so that batches of
     different sizes can be compared."""
@@ -768,35 +530,10 @@ def counted_over_the_steps(y, labels):
 
 
 @accuracy_by_step.wrong
-def error_rate(y, labels):
-    """This is how often the network is wrong. The accuracy is how often it is right."""
-    return (y.argmax(axis=-1) != labels).mean(axis=1)
-
-
-@accuracy_by_step.wrong
-def percent(y, labels):
-    """These are percents. A fraction lies between 0 and 1."""
-    return 100 * (y.argmax(axis=-1) == labels).mean(axis=1)
-
-
-@accuracy_by_step.wrong
 def largest_over_the_sequences(y, labels):
     """argmax runs over the sequences here. The outputs of one answer stand along the last axis, and
     the largest of these O numbers names the label: axis=-1."""
     return (y.argmax(axis=1) == labels).mean(axis=1)
-
-
-@accuracy_by_step.wrong
-def smallest_output(y, labels):
-    """The smallest output is taken for the answer. The largest names the label: argmax."""
-    return (y.argmin(axis=-1) == labels).mean(axis=1)
-
-
-@accuracy_by_step.wrong
-def not_averaged(y, labels):
-    """This says of every step and every sequence whether it is right, (T, B). Take the mean over
-    the sequences."""
-    return (y.argmax(axis=-1) == labels) * 1.0
 
 
 @accuracy_by_step.wrong
@@ -819,28 +556,6 @@ def largest_over_the_steps(y, labels):
     """argmax runs over the steps here. The outputs of one answer stand along the last axis, and the
     largest of these O numbers names the label: axis=-1."""
     return (y.argmax(axis=0) == labels).mean(axis=1)
-
-
-@accuracy_by_step.wrong
-def largest_of_the_whole_step(y, labels):
-    """Without an axis, argmax finds one place in all B · O outputs of a step. Each sequence has an
-    answer of its own: argmax(axis=-1)."""
-    return (y.reshape(len(y), -1).argmax(axis=1)[:, None] == labels).mean(axis=1)
-
-
-@accuracy_by_step.wrong
-def mean_so_far(y, labels):
-    """This is the mean over all steps up to each one. Wanted is how often the network is right at
-    that step alone."""
-    right = (y.argmax(axis=-1) == labels).mean(axis=1)
-    return right.cumsum() / np.arange(1, len(y) + 1)
-
-
-@accuracy_by_step.wrong
-def divided_by_outputs(y, labels):
-    """You divide by O, the number of labels. At one step there are B answers, one for each
-    sequence."""
-    return (y.argmax(axis=-1) == labels).sum(axis=1) / y.shape[2]
 
 
 @accuracy_by_step.wrong
@@ -960,25 +675,6 @@ def last_input_goes_on(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
 
 
 @read_then_answer.wrong
-def pauses_without_tanh(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """At the answering steps tanh is missing. Without input, too, the state is the tanh of the
-    sum."""
-    h, y = _read(x, W_xh, W_hh, b_h), []
-    for _ in range(steps):
-        h = W_hh @ h + b_h
-        y.append(W_hy @ h + b_y)
-    return np.array(y)
-
-
-@read_then_answer.wrong
-def inputs_forgotten_while_reading(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """Only the last input reaches the answer: while reading, each step begins with zeros again. The
-    state goes from step to step, and from the reading to the answer."""
-    h_T = _read(x[-1:], W_xh, W_hh, b_h)
-    return _states(_pauses(steps, W_xh), h_T, W_xh, W_hh, b_h) @ W_hy.T + b_y
-
-
-@read_then_answer.wrong
 def output_fed_back(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
     """You feed each output back as the next input, which a network that writes text does. Here the
     input after the reading is zero; and y has O numbers, an input D."""
@@ -988,54 +684,6 @@ def output_fed_back(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
         h = np.tanh(W_hh @ h + W_xh @ y[-1] + b_h)
         y.append(W_hy @ h + b_y)
     return np.array(y[1:])
-
-
-@read_then_answer.wrong
-def states_for_outputs(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """These are the states of the answering steps, and they are right. The outputs are read from
-    them: y = W_hy h + b_y."""
-    return _states(_pauses(steps, W_xh), _read(x, W_xh, W_hh, b_h), W_xh, W_hh, b_h)
-
-
-@read_then_answer.wrong
-def last_answer_only(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """This is the output of the last step only. Collect one at each answering step, (steps, O)."""
-    return read_then_answer.solution(x, steps, W_xh, W_hh, W_hy, b_h, b_y)[-1]
-
-
-@read_then_answer.wrong
-def recurrence_turned(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """W_hh stands transposed. For a column h the product is W_hh @ h; h @ W_hh fits too, and is
-    wrong."""
-    return read_then_answer.solution(x, steps, W_xh, W_hh.T, W_hy, b_h, b_y)
-
-
-@read_then_answer.wrong
-def answers_without_readout_bias(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """The bias b_y is missing from the outputs."""
-    return read_then_answer.solution(x, steps, W_xh, W_hh, W_hy, b_h, 0 * b_y)
-
-
-@read_then_answer.wrong
-def one_answer_short(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """The first answer is missing. Counted from 0, the reading takes the steps 0, …, T − 1, so the
-    answering begins at step T: t >= T."""
-    return read_then_answer.solution(x, steps, W_xh, W_hh, W_hy, b_h, b_y)[1:]
-
-
-@read_then_answer.wrong
-def answers_while_reading(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """These are the outputs of the first steps, while the network still reads. Its answer begins
-    after the last input."""
-    x = np.vstack([x, _pauses(steps, W_xh)])[:steps]
-    return _states(x, np.zeros(len(b_h)), W_xh, W_hh, b_h) @ W_hy.T + b_y
-
-
-@read_then_answer.wrong
-def last_outputs_of_the_reading(x, steps, W_xh, W_hh, W_hy, b_h, b_y):
-    """These are the last outputs of the reading. The answer comes after it, from further steps
-    without input."""
-    return aligned(x, steps, W_xh, W_hh, W_hy, b_h, b_y)[-steps:]
 
 
 # ---------------------------------------------------------------- different lengths
@@ -1160,27 +808,10 @@ def state_begins_again(x, lengths, W_xh, W_hh, b_h):
 
 
 @frozen_at_the_end.wrong
-def one_state_for_all(x, lengths, W_xh, W_hh, b_h):
-    """The first sequence is right, but each other one begins with the state in which the one before
-    it ended. Sequences of a batch know nothing of each other: each begins with zeros."""
-    h, ends = np.zeros(len(b_h)), []
-    for b, length in enumerate(lengths):
-        h = _states(x[:length, b], h, W_xh, W_hh, b_h)[-1]
-        ends.append(h)
-    return np.array(ends)
-
-
-@frozen_at_the_end.wrong
 def mask_along_the_units(x, lengths, W_xh, W_hh, b_h):
     """Your condition has the shape (B,), and np.where lays it along the last axis of (B, H), the
     units. A column (B, 1) lays it along the sequences: (t < lengths)[:, None]."""
     return _batch(x, W_xh, W_hh, b_h, lambda t, new, old: np.where(t < lengths, new, old))
-
-
-@frozen_at_the_end.wrong
-def only_one_sequence(x, lengths, W_xh, W_hh, b_h):
-    """This is the state of the first sequence alone. Wanted is one row for each, (B, H)."""
-    return frozen_at_the_end.solution(x, lengths, W_xh, W_hh, b_h)[0]
 
 
 @frozen_at_the_end.wrong
@@ -1193,76 +824,10 @@ def states_of_all_steps(x, lengths, W_xh, W_hh, b_h):
 
 
 @frozen_at_the_end.wrong
-def inputs_transposed(x, lengths, W_xh, W_hh, b_h):
-    """W_xh stands transposed: it fails where D ≠ H, and is wrong where D = H. In a batch each input
-    is a row, so W_xh x_t becomes x[t] @ W_xh.T."""
-    return frozen_at_the_end.solution(x, lengths, W_xh.T, W_hh, b_h)
-
-
-@frozen_at_the_end.wrong
-def state_and_input_set_to_zero(x, lengths, W_xh, W_hh, b_h):
-    """After its end a sequence has zeros for its state and its input, and what is left of the sum
-    is b_h. Nothing should be computed there at all: it keeps the state that it has."""
-    runs = (np.arange(len(x))[:, None] < lengths)[..., None]
-    h = np.zeros((x.shape[1], len(b_h)))
-    for t in range(len(x)):
-        h = np.tanh((h * runs[t]) @ W_hh.T + (x[t] * runs[t]) @ W_xh.T + b_h)
-    return h
-
-
-@frozen_at_the_end.wrong
 def ends_not_paired(x, lengths, W_xh, W_hh, b_h):
     """h[lengths − 1] takes the states of all B sequences at each of these steps, (B, B, H). Pair
     each step with its own sequence: h[lengths - 1, np.arange(B)]."""
     return states_of_all_steps(x, lengths, W_xh, W_hh, b_h)[lengths - 1]
-
-
-@frozen_at_the_end.wrong
-def step_and_sequence_exchanged(x, lengths, W_xh, W_hh, b_h):
-    """The axes have changed places. x is (T, B, D), the step comes first: step t of sequence b is
-    x[t, b], not x[b, t]."""
-    ends = []
-    for b, length in enumerate(lengths):
-        ends.append(_read([x[b, t] for t in range(length)], W_xh, W_hh, b_h))
-    return np.array(ends)
-
-
-@frozen_at_the_end.wrong
-def all_stop_one_step_later(x, lengths, W_xh, W_hh, b_h):
-    """All sequences stop together, one step after the shortest has ended. Each has to run to an end
-    of its own."""
-    return _batch(x[: lengths.min() + 1], W_xh, W_hh, b_h, lambda t, new, old: new)
-
-
-@frozen_at_the_end.wrong
-def new_and_old_added(x, lengths, W_xh, W_hh, b_h):
-    """While a sequence runs, you add its new state to the old one. With a mask m the old state
-    belongs to those that have ended: m · new + (1 − m) · h."""
-    return _batch(x, W_xh, W_hh, b_h, lambda t, new, old: (t < lengths)[:, None] * (new + old))
-
-
-@frozen_at_the_end.wrong
-def bias_missing(x, lengths, W_xh, W_hh, b_h):
-    """Each sequence stops where it should, but b_h is missing from its steps."""
-    return frozen_at_the_end.solution(x, lengths, W_xh, W_hh, 0 * b_h)
-
-
-@frozen_at_the_end.wrong
-def first_input_never_read(x, lengths, W_xh, W_hh, b_h):
-    """The first input is never read: your first step uses x[1]. The state before x[0] is zero, and
-    x[0] turns it into the first one."""
-    return frozen_at_the_end.solution(x[1:], lengths - 1, W_xh, W_hh, b_h)
-
-
-@frozen_at_the_end.wrong
-def input_and_bias_set_to_zero(x, lengths, W_xh, W_hh, b_h):
-    """After its end a sequence gets neither input nor bias, but W_hh still moves its state at each
-    step. It has to keep the state that it has."""
-    runs = (np.arange(len(x))[:, None] < lengths)[..., None]
-    h = np.zeros((x.shape[1], len(b_h)))
-    for t in range(len(x)):
-        h = np.tanh(h @ W_hh.T + runs[t] * (x[t] @ W_xh.T + b_h))
-    return h
 
 
 # ---------------------------------------------------------------- the steps that count
@@ -1358,24 +923,11 @@ def one_mean_for_each_sequence(E, lengths):
 
 
 @mean_of_what_counts.wrong
-def one_mean_for_each_step(E, lengths):
-    """This is one mean for each step, (T,). Wanted is one number for the whole batch."""
-    return np.sum(E * _running(E, lengths), axis=1) / np.sum(_running(E, lengths), axis=1)
-
-
-@mean_of_what_counts.wrong
 def last_step_left_out(E, lengths):
     """The last step of each sequence is left out. Counted from 0, the steps that count are 0, …,
     lengths[b] − 1; the slice E[:lengths[b], b] holds just these."""
     counts = np.arange(len(E))[:, None] < lengths - 1
     return np.sum(E * counts) / np.sum(counts)
-
-
-@mean_of_what_counts.wrong
-def up_to_the_shortest(E, lengths):
-    """This is the mean over the steps that all sequences have. The longer ones go on, and their
-    later steps count too."""
-    return E[: lengths.min()].mean()
 
 
 @mean_of_what_counts.wrong
@@ -1386,41 +938,11 @@ def padding_added(E, lengths):
 
 
 @mean_of_what_counts.wrong
-def step_and_sequence_swapped(E, lengths):
-    """The axes have changed places. E is (T, B), the step comes first: the errors of sequence b
-    that count are E[:lengths[b], b], not E[b, :lengths[b]]."""
-    return sum(E[b, :length].sum() for b, length in enumerate(lengths)) / lengths.sum()
-
-
-@mean_of_what_counts.wrong
 def mask_turned(E, lengths):
     """Your mask is (B, T), and E is (T, B): it fails where T ≠ B, and is wrong where T = B. The
     steps go down a column, np.arange(T)[:, None] < lengths."""
     counts = np.arange(len(E)) < lengths[:, None]
     return np.sum(E * counts) / np.sum(counts)
-
-
-@mean_of_what_counts.wrong
-def zeroed_and_divided_by_all(E, lengths):
-    """You set the padding to zero, but the mean divides by T · B: the padding still counts, as
-    errors of zero. Divide by the number of steps that count. And E is changed in place: work on a
-    copy, E = E.copy()."""
-    E[~_running(E, lengths)] = 0
-    return E.mean()
-
-
-@mean_of_what_counts.wrong
-def divided_by_steps(E, lengths):
-    """The right errors are added up, but you divide by T. Divide by the number of errors in your
-    sum, over all sequences."""
-    return np.sum(E * _running(E, lengths)) / len(E)
-
-
-@mean_of_what_counts.wrong
-def last_step_not_added(E, lengths):
-    """You divide by the right number, but the last step of each sequence is missing from the sum.
-    The slice E[:lengths[b], b] holds all that count."""
-    return np.sum(E * _running(E, lengths - 1)) / lengths.sum()
 
 
 # ---------------------------------------------------------------- where a unit can rest
@@ -1470,13 +992,6 @@ def where_they_meet(w):
 
 
 @bias_that_forgets.wrong
-def where_they_meet_upper(w):
-    """This is the size of the state h at which two places meet. The bias follows from it: h is a
-    fixed point, so h = tanh(w h + b), and the lower place has h < 0."""
-    return np.sqrt(1 - 1 / w)
-
-
-@bias_that_forgets.wrong
 def root_forgotten(w):
     """w (1 − h²) = 1 gives h² = 1 − 1/w. You went on with that number as if it were h: its root is
     missing."""
@@ -1490,13 +1005,6 @@ def tanh_for_its_inverse(w):
     tanh(h) there."""
     h = -np.sqrt(1 - 1 / w)
     return np.tanh(h) - w * h
-
-
-@bias_that_forgets.wrong
-def one_over_tanh(w):
-    """The inverse of tanh is not 1/tanh. It is artanh, which undoes what tanh does: np.arctanh."""
-    h = -np.sqrt(1 - 1 / w)
-    return 1 / np.tanh(h) - w * h
 
 
 @bias_that_forgets.wrong
@@ -1523,12 +1031,6 @@ def signs_mixed(w):
 
 
 @bias_that_forgets.wrong
-def pre_activation_only(w):
-    """This is w h alone, without its sign. artanh(h) is still missing: w h + b = artanh(h)."""
-    return w * np.sqrt(1 - 1 / w)
-
-
-@bias_that_forgets.wrong
 def arctan_for_artanh(w):
     """You took arctan, the inverse of tan. The inverse of tanh is artanh, np.arctanh in NumPy."""
     h = -np.sqrt(1 - 1 / w)
@@ -1540,14 +1042,6 @@ def weight_squared(w):
     """Here h² = 1 − 1/w². The slope of tanh(w h + b) has the factor w once: w (1 − h²) = 1."""
     h = -np.sqrt(1 - 1 / w**2)
     return np.arctanh(h) - w * h
-
-
-@bias_that_forgets.wrong
-def weight_on_the_bias(w):
-    """The h is right, but here w multiplies the bias too, tanh(w (h + b)). The fixed point is h =
-    tanh(w h + b)."""
-    h = -np.sqrt(1 - 1 / w)
-    return np.arctanh(h) / w - h
 
 
 @bias_that_forgets.wrong
