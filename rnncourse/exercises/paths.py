@@ -568,8 +568,9 @@ def total_derivative(h, W_hh):
     H = len(W_hh)
     total = np.zeros((H, H, H))
     for t in range(1, len(h)):
-        J_t = np.diag(1 - h[t] ** 2) @ W_hh
-        total = immediate_W_hh(h[t], h[t - 1]) + np.einsum("ij,jpq->ipq", J_t, total)
+        slopes = np.diag(1 - h[t] ** 2)
+        immediate = np.einsum("ip,q->ipq", slopes, h[t - 1])
+        total = immediate + np.einsum("ij,jpq->ipq", slopes @ W_hh, total)
     return total
 
 
