@@ -231,13 +231,6 @@ def tanh_of_g(f, i, g, c_0):
     return _memories(f, i, np.tanh(g), c_0)[1:]
 
 
-@memory_trace.wrong
-def squashed(f, i, g, c_0):
-    """You press the memory through tanh before handing it on, as an RNN does. On the belt c passes
-    as it is; the tanh comes only when it is read, in h_t."""
-    return _memories(f, i, g, c_0, np.tanh)[1:]
-
-
 # ---------------------------------------------------------------- one step, from stacked weights
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,15 @@ def test_each_wrong_answer_is_told_its_own_mistake(task):
         assert len(result.told[0].split()) >= 6
         told.add(result.told)
     assert len(told) == len(task.wrongs)
+
+
+@EACH_TO_WRITE
+def test_a_wrong_answer_is_wrong_by_its_numbers(task):
+    """It may fail where its shapes do not fit, but not because its own code is broken."""
+    for function in task.wrongs.values():
+        for arguments in task.arguments():
+            with suppress(ValueError, IndexError), np.errstate(all="ignore"):
+                function(*arguments)
 
 
 @EACH_TO_FIND
