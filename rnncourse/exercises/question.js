@@ -32,6 +32,12 @@ function add(parent, name, properties = {}) {
   return one;
 }
 
+/** A text as HTML, with subscripts as such: h_t, W_hh, δ^c_{t+1}. */
+const html = (text) =>
+  text.replace(/[&<]/g, (c) => ({ "&": "&amp;", "<": "&lt;" })[c])
+    .replace(/(?<=δ)\^([a-z])/g, "<sup>$1</sup>")
+    .replace(/(?<=\b[A-Za-z]|<\/sup>|δ)_(\{[^}]+\}|\w{1,2}\b)/g, (_, sub) => `<sub>${sub.replace(/[{}]/g, "")}</sub>`);
+
 /** A picture on whose curve a point is set, by its slider or by a press on the curve; returns the slider. */
 function point(parent, { svg, places, x, label }, words) {
   const box = add(parent, "div", { className: "picture", innerHTML: svg });
@@ -87,7 +93,7 @@ export function render({ model, el }) {
       b.setAttribute("aria-pressed", mine);
       b.className = mine ? (k === right ? "right" : "wrong") : "";
     });
-    reply.textContent = (k === right ? "✓ " : "✗ ") + known.reply;
+    reply.innerHTML = (k === right ? "✓ " : "✗ ") + html(known.reply);
     reply.className = `reply ${k === right ? "right" : "wrong"}`;
   }
   function answer(given) {
@@ -105,7 +111,7 @@ export function render({ model, el }) {
   }
   if (replies[0].choice !== undefined) {
     replies.forEach(({ choice }, k) => {
-      add(row, "button", { type: "button", textContent: choice, value: k, onclick: () => answer(choice) }).setAttribute("aria-pressed", "false");
+      add(row, "button", { type: "button", innerHTML: html(choice), value: k, onclick: () => answer(choice) }).setAttribute("aria-pressed", "false");
     });
   } else if (picture) {
     set = point(root, picture, words);

@@ -178,6 +178,24 @@ def test_without_javascript_the_choices_can_be_read(browser, site):
     context.close()
 
 
+def test_subscripts_stand_as_such_and_nothing_else_is_html(browser, tmp_path):
+    said = "δ^c_{t+1} < W_hh & max_norm, h_t, E_12: see <b>this</b>."
+    asked = Question("q", "1-structure/memory", {"c_t": said, "c_{t−1}": "another"}, lambda: "c_t")
+    (tmp_path / "index.html").write_text(
+        f"<!doctype html><meta charset=utf-8>{Ask(asked).to_html()}"
+    )
+    page = browser.new_page()
+    with serving(tmp_path) as address:
+        page.goto(address)
+        assert page.locator("button sub").all_inner_texts() == ["t", "t−1"]
+        page.locator("button").first.click()
+        reply = page.get_by_role("status")
+        assert reply.locator("sub").all_inner_texts() == ["t+1", "hh", "t", "12"]
+        assert reply.locator("sup").all_inner_texts() == ["c"]
+        assert reply.text_content() == "✓ δct+1 < Whh & max_norm, ht, E12: see <b>this</b>."
+    page.close()
+
+
 # ---------------------------------------------------------------- a point on a picture
 
 

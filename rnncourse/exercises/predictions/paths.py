@@ -243,7 +243,7 @@ def loss_by_bias() -> Picture:
     _, y = bptt.forward(NET, X, H0)
     misses = y - TARGETS + (biases - NET["b_y"])  # (T, 1) and a number for each bias
     losses = np.round((misses**2 / 2).sum(axis=0), 2)
-    return Picture(biases, losses, "the bias b_y", "the loss E")
+    return Picture(biases, losses, "the output bias", "the loss")
 
 
 @question(
