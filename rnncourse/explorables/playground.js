@@ -1,8 +1,8 @@
 /* global work */ // The function that a worker runs: what work.js exports.
 
 import { axes, circle, clamp, fmt, framed, halo, html, line, path, power, rect, tag, text } from "./draw.js";
-import { download } from "./download.js";
 import { mount, put } from "./kit.js";
+import { download } from "./download.js";
 import { worker } from "./worker.js";
 import { curve, upward } from "./curves.js";
 

@@ -1,7 +1,7 @@
 /* global work */ // The function that a worker runs: what text.js exports.
 import { axes, circle, clamp, fmt, halo, html, line, path, rect, tag, text } from "./draw.js";
-import { download } from "./download.js";
 import { mount, put } from "./kit.js";
+import { download } from "./download.js";
 import { curve, upward } from "./curves.js";
 import { worker } from "./worker.js";
 
