@@ -19,7 +19,8 @@ function keep(name, answer, right) {
 /** The number that a reader has typed: with a comma, with any minus, as 3e-5 or 3 · 10^-5; else NaN. */
 export function number(text) {
   const plain = text.trim().replace(/[\u2212\u2012-\u2015]/g, "-").replace(",", ".").replace(/\s*[*·×x]\s*10\s*\^?\s*/, "e");
-  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+  const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+  return Math.abs(value) <= 1e300 ? value : NaN; // what no range holds is no answer
 }
 
 /** Which of the replies answers `answer`: the first whose range, if it has one, holds it. */

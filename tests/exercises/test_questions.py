@@ -131,6 +131,7 @@ def test_each_answer_has_its_reply_and_the_right_one_opens_what_is_behind(page):
         ("\u22121", "✗ That is no part"),
         ("1/20", "“1/20” is no number that can be read here"),
         ("<b>", "“<b>” is no number"),
+        ("1e999", "“1e999” is no number"),
         ("", "Type a number first"),
     ],
 )
