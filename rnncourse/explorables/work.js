@@ -5,7 +5,7 @@ import { LIMIT, run, solved, some } from "./play.js";
 import { pack, unpack } from "./weights.js";
 
 export const file = { pack, unpack };
-const PICTURE = 24; // ms from one picture to the next, at least
+const PICTURE = 20; // ms from one picture to the next, at least
 
 /** The spectral radius of a matrix (n, n): ‖W^k‖^{1/k} for k = 2^16, by squaring W again and again. */
 export function spectralRadius(W, n) {

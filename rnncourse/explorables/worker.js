@@ -8,7 +8,7 @@ export function worker(work, hear) {
     return { send: answer, end: () => answer({ go: false }) };
   };
   try {
-    const source = `const answer = (${work})().serve(postMessage, 15);onmessage = ({ data }) => answer(data);`;
+    const source = `const answer = (${work})().serve(postMessage, 10);onmessage = ({ data }) => answer(data);`;
     const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     let one = new Worker(address);
     const sent = [];
