@@ -17,7 +17,7 @@ from ...layers.rnn import RNN
 from ...model import Model
 from ...validation import Array
 from ..questions import Picture, closest, question
-from .training import COUNTS, learned
+from .training import in_words, learned
 
 EVERY = (-1e300, 1e300)  # any other number; no infinity, which a widget's JSON cannot carry
 
@@ -95,7 +95,7 @@ def thirty_steps() -> str:
 )
 def five_starts() -> str:
     """How many of five random starts learn a lag of 60, and how many one of 5?"""
-    return f"{COUNTS[learned('long')]}, and {COUNTS[learned('short')]} at a lag of 5"
+    return f"{in_words(learned('long'))}, and {in_words(learned('short'))} at a lag of 5"
 
 
 @question(
@@ -617,7 +617,7 @@ def orthogonal_start() -> str:
 )
 def five_rotations() -> str:
     """How many of five starts bridge a lag of 60 if W_hh starts as a random rotation?"""
-    return COUNTS[learned("orthogonal")]
+    return in_words(learned("orthogonal"))
 
 
 @question(

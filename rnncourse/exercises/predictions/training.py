@@ -14,8 +14,6 @@ from ...experiments import own_text, playground
 from ...layers import layer as call
 from ..questions import closest, question
 
-COUNTS = ("none", "one", "two", "three", "four", "five")
-
 
 def runs(story: str) -> list[playground.Run]:
     """Return the playground's saved runs of a story, five seeds."""
@@ -25,6 +23,11 @@ def runs(story: str) -> list[playground.Run]:
 def learned(story: str) -> int:
     """Return how many of the five seeds solved a story."""
     return sum(run.outcome == "solved" for run in runs(story))
+
+
+def in_words(count: int) -> str:
+    """Return a number of the five seeds as a word."""
+    return ("none", "one", "two", "three", "four", "five")[count]
 
 
 def middle(story: str) -> float:
@@ -65,7 +68,7 @@ def updates_for_five() -> str:
             "For that each step would have to keep 89 percent. This start keeps less than that."
         ),
         "less than a billionth": (
-            "Each step back keeps about two thirds, and 60 such factors make some 10⁻¹¹."
+            "Each step back keeps about two thirds, and 60 such factors make about 10⁻¹¹."
         ),
     },
 )
@@ -90,7 +93,7 @@ def sixty_steps_back() -> str:
     "turned-start",
     page="playground",
     replies={
-        "0": "With the old start one was lucky. Now far more of the gradient arrives.",
+        "0": "With the old start one seed got through. Now far more of the gradient arrives.",
         "2": "A rotation keeps every length, whichever one is drawn. So luck matters less.",
         "5": "All five learn it, after 20 to 100 updates.",
     },
@@ -136,8 +139,8 @@ def cell_as_it_comes() -> str:
 )
 def three_biases() -> str:
     """How many of five LSTMs solve a lag of 60 with a forget bias of 0, of 3 and of 4?"""
-    zero, three, four = (COUNTS[learned(story)] for story in ("bias 0", "bias 3", "bias 4"))
-    return f"{zero}, {three} and {four}"
+    zero, three, four = learned("bias 0"), learned("bias 3"), learned("bias 4")
+    return f"{in_words(zero)}, {in_words(three)} and {in_words(four)}"
 
 
 @question(
@@ -187,8 +190,8 @@ def odd_or_even() -> str:
     page="playground",
     replies={
         "about 0.5": (
-            "Then the guess would be off by 1 each time, as for sums of 0 and 2. Most sums lie "
-            "nearer to 1."
+            "Then the guess would be off by 1 each time, as if every sum were 0 or 2. Most "
+            "lie nearer to 1."
         ),
         "about 0.08": "The sum has the variance 1/6, and the loss is half of that: 1/12.",
         "about 0.01": (
@@ -281,7 +284,10 @@ def looks() -> dict[int, list[own_text.Score]]:
             "That is early: it knows little yet but how often each letter occurs. A word needs "
             "letters in their order."
         ),
-        "about 50": "By then it has learned more than which letter follows which.",
+        "about 50": (
+            "Words come when it beats a guesser who knows which letter follows which: 5.2 bits "
+            "against 3.24 at update 10, and 3.10 at 100."
+        ),
         "about 1000": (
             "By then it has read the text more than twenty times. The commonest words come far "
             "sooner."
