@@ -1,6 +1,6 @@
 """Questions of the pages where networks are trained: the playground, and a text of one's own.
 
-Their keys, and those of the playground's bets in the chapters, come from the saved runs.
+How runs ended, here and in the playground's bets in the chapters, is counted in the saved ones.
 """
 
 import math
