@@ -16,7 +16,7 @@ from ...model import Model
 from ...nonlinear import sigmoid
 from ...validation import Array
 from ..questions import Picture, question
-from .gradients import COUNTS, outcomes
+from .training import in_words, learned
 
 EVERY = (-1e300, 1e300)  # any other number; no infinity, which a widget's JSON cannot carry
 
@@ -466,8 +466,7 @@ def which_fail() -> str:
 )
 def five_lstms() -> str:
     """How many of five starts learn a lag of 60 with a forget bias of 1, and how many with 4?"""
-    one, four = (COUNTS[outcomes(story).count("solved")] for story in ("lstm", "bias 4"))
-    return f"{one} with 1, {four} with 4"
+    return f"{in_words(learned('lstm'))} with 1, {in_words(learned('bias 4'))} with 4"
 
 
 @question(

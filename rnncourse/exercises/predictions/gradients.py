@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import equations as eq
 from ...data import tasks
-from ...experiments import playground, starts
+from ...experiments import starts
 from ...explorables import cliff, lag, unit
 from ...gradients import jacobians
 from ...gradients.check import clip_by_global_norm
@@ -17,6 +17,7 @@ from ...layers.rnn import RNN
 from ...model import Model
 from ...validation import Array
 from ..questions import Picture, closest, question
+from .training import in_words, learned
 
 EVERY = (-1e300, 1e300)  # any other number; no infinity, which a widget's JSON cannot carry
 
@@ -79,14 +80,6 @@ def thirty_steps() -> str:
     return {0.05: "about 0.05", 1e-3: "about 10⁻³"}[closest(float(length), (0.05, 1e-3))]
 
 
-COUNTS = ("none", "one", "two", "three", "four", "five")
-
-
-def outcomes(story: str) -> list[str]:
-    """Return what became of the playground's five seeds in a story."""
-    return [run.outcome for run in playground.saved() if run.story == story]
-
-
 @question(
     "five-starts",
     page="3-gradients/stalls",
@@ -102,8 +95,7 @@ def outcomes(story: str) -> list[str]:
 )
 def five_starts() -> str:
     """How many of five random starts learn a lag of 60, and how many one of 5?"""
-    long, short = (COUNTS[outcomes(story).count("solved")] for story in ("long", "short"))
-    return f"{long}, and {short} at a lag of 5"
+    return f"{in_words(learned('long'))}, and {in_words(learned('short'))} at a lag of 5"
 
 
 @question(
@@ -625,7 +617,7 @@ def orthogonal_start() -> str:
 )
 def five_rotations() -> str:
     """How many of five starts bridge a lag of 60 if W_hh starts as a random rotation?"""
-    return COUNTS[outcomes("orthogonal").count("solved")]
+    return in_words(learned("orthogonal"))
 
 
 @question(
