@@ -32,6 +32,11 @@ def cells(path: Path) -> list[Cell]:
     return list(json.loads(path.read_text(encoding="utf-8"))["cells"])
 
 
+def title(page: list[Cell]) -> str:
+    """Return the title of a page."""
+    return "".join(page[0]["source"]).splitlines()[0].removeprefix("# ")
+
+
 def open_lines(cell: Cell) -> int:
     """Return how many lines of code a cell shows before anything is opened; blank ones are free."""
     if cell["cell_type"] != "code" or CLOSED & set(cell["metadata"].get("tags", [])):

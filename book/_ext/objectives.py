@@ -17,7 +17,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
-from minutes import Cell, cells, minutes
+from minutes import Cell, cells, minutes, title
 from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -107,7 +107,7 @@ def pages(folder: Path) -> list[Page]:
         found.append(
             Page(
                 name,
-                text.splitlines()[0].removeprefix("# "),
+                title(page),
                 math.ceil(minutes(page)),
                 objective(text, name),
                 len(set(ASKED.findall(joined(page, "code")))),

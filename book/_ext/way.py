@@ -15,12 +15,13 @@ import html
 import posixpath
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
-from minutes import cells
+from minutes import cells, title
 from sphinx.application import Sphinx
 
 from rnncourse.exercises.predictions import QUESTIONS
@@ -31,22 +32,25 @@ SPOKEN = ("right", "again", "open", "met", "unmet", "total", "sure", "wiped", "s
 SPOKEN += ("unread", "refused")
 
 
-def title(page: Path) -> str:
-    """Return the title of a notebook."""
-    return "".join(cells(page)[0]["source"]).splitlines()[0].removeprefix("# ")
+@cache
+def asked() -> dict[str, list[str]]:
+    """Return the names of the questions of each page."""
+    names = defaultdict(list)
+    for one in QUESTIONS.values():
+        names[one.page].append(one.name)
+    return names
 
 
 def questions(book: Path, unanswered: str) -> str:
     """Return a row for each page that asks, with a mark for each of its questions."""
-    pages = {one.page: title(book / f"{one.page}.ipynb") for one in QUESTIONS.values()}
+    titles = {page: title(cells(book / f"{page}.ipynb")) for page in asked()}
     rows = []
-    for page, name in sorted(pages.items(), key=lambda item: item[1]):  # titles have numbers
+    for page in sorted(titles, key=lambda page: titles[page]):  # titles have numbers
         marks = "".join(
-            f'<span role="img" data-question="{one.name}" aria-label="{unanswered}">○</span>'
-            for one in QUESTIONS.values()
-            if one.page == page
+            f'<span role="img" data-question="{name}" aria-label="{unanswered}">○</span>'
+            for name in asked()[page]
         )
-        link = f'<a href="{page}.html">{html.escape(name)}</a>'
+        link = f'<a href="{page}.html">{html.escape(titles[page])}</a>'
         rows.append(f'<tr><th scope="row">{link}</th><td>{marks}</td></tr>\n')
     return "".join(rows)
 
@@ -99,25 +103,17 @@ class Way(Directive):
         return [nodes.raw("", way(Path(env.srcdir, "book"), self.options), format="html")]
 
 
-def asked() -> dict[str, str]:
-    """Return the names of the questions of each page, separated by spaces."""
-    names = defaultdict(list)
-    for one in QUESTIONS.values():
-        names[f"book/{one.page}"].append(one.name)
-    return {page: " ".join(found) for page, found in names.items()}
-
-
 def name_questions(links: str, here: str) -> str:
     """Return the list of all pages with `data-questions` on the links to those that ask.
 
     `here` is the page that the list stands on.
     """
-    names = asked()
 
     def named(link: re.Match[str]) -> str:
         target = link[1].removesuffix(".html")
         page = here if target == "#" else posixpath.normpath(f"{posixpath.dirname(here)}/{target}")
-        return f'{link[0]} data-questions="{names[page]}"' if page in names else link[0]
+        names = asked().get(page.removeprefix("book/"))
+        return f'{link[0]} data-questions="{" ".join(names)}"' if names else link[0]
 
     return re.sub(r'<a class="[^"]*" href="([^"]*)"', named, links)
 

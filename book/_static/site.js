@@ -111,13 +111,13 @@ function answers() {
 }
 const here = all("article div[data-question]").map((one) => one.dataset.question);
 const time = document.querySelector(".course-time");
-const hurry = time?.textContent;
+const minutes = time?.textContent;
 /** Say below the title how many questions are answered right, and mark the pages with nothing left to answer. */
 function markAnswers() {
   const given = answers();
   const right = (name) => given[name]?.right === true;
   const n = here.filter(right).length;
-  if (time && here.length) time.textContent = `${hurry} · ${n ? `${n} of ` : ""}${here.length} ${here.length > 1 ? "questions" : "question"}${n ? " answered" : ""}`;
+  if (time && here.length) time.textContent = `${minutes} · ${n ? `${n} of ` : ""}${here.length} ${here.length > 1 ? "questions" : "question"}${n ? " answered" : ""}`;
   for (const link of all("[data-questions]")) {
     const done = link.dataset.questions.split(" ").every(right);
     link.classList.toggle("answered", done);

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..equations import immediate_W_hh
 from ..gradients import bptt
-from ..gradients.example import H0, NET, TARGETS, X
+from ..gradients.example import H0, NET, TARGETS, X, truncation_error
 from ..validation import require_positive, require_size
 from .definition import exercise, investigation
 
@@ -1487,15 +1487,6 @@ def targets_of_the_first_chunk(x, d, h0, W_xh, W_hh, k):
 # ---------------------------------------------------------------- a truncation that is cheap
 
 
-def _off(every, back):
-    """Return how far off the truncated gradient of W_hh is in the chapter's network, 60 steps."""
-    rng = np.random.default_rng(0)
-    x, d = 0.3 * rng.normal(size=(60, 1)), rng.normal(size=(60, 1))
-    full = bptt.bptt(NET, x, d, H0)[1]["W_hh"]
-    cut = bptt.truncated_bptt(NET, x, d, every=every, back=back, h0=H0)[1]["W_hh"]
-    return float(np.linalg.norm(cut - full) / np.linalg.norm(full))
-
-
 @investigation(
     "cheap-truncation",
     page="2-backpropagation/truncation",
@@ -1524,7 +1515,7 @@ def cheap_truncation(answer):
     )
     if back < every:
         raise ValueError(f"back is {back}, expected at least every = {every}")
-    off = 100 * _off(min(every, 60), min(back, 60))
+    off = 100 * truncation_error(min(every, 60), min(back, 60))
     said = f"With every = {every} and back = {back} the gradient is {off:.2g} % off"
     if back > 20:
         return f"{said}, but {back} states must be kept; wanted at most 20."

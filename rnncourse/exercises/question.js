@@ -39,7 +39,7 @@ const html = (text) =>
     .replace(/(?<=δ)\^([a-z])/g, "<sup>$1</sup>")
     .replace(/(?<=\b[A-Za-z]|<\/sup>|δ)_(\{[^}]+\}|\w{1,2}\b)/g, (_, sub) => `<sub>${sub.replace(/[{}]/g, "")}</sub>`);
 
-/** A picture on whose curve a point is set, by its slider or by a press on the curve; returns the slider. */
+/** A picture on whose curve a point is set, by its slider or by a press on the curve. */
 function point(parent, { svg, places, x, label }, words) {
   const box = add(parent, "div", { className: "picture", innerHTML: svg });
   const drawing = box.firstChild;

@@ -39,9 +39,9 @@ WORDS = {
     "no": "“{given}” is no number that can be read here. Write 0.05, 5e-2 or 5 · 10^-2.",
 }
 Range = tuple[float, float]
-
-
 LARGEST = 1e300  # a message to a page has no infinity
+ANY: Range = (-LARGEST, LARGEST)  # the range of all other numbers
+
 WIDTH, HEIGHT = 360, 190  # of a picture, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 46, 348, 26, 150
 

@@ -15,10 +15,8 @@ from ...layers.readout import Readout
 from ...model import Model
 from ...nonlinear import sigmoid
 from ...validation import Array
-from ..questions import Picture, question
+from ..questions import ANY, Picture, question
 from .training import in_words, learned
-
-EVERY = (-1e300, 1e300)  # any other number; no infinity, which a widget's JSON cannot carry
 
 # ---------------------------------------------------------------- write, hold, read
 
@@ -64,7 +62,7 @@ def add_not_overwrite() -> str:
         (1.195, 1.205): "The candidate passes the input gate: half of it comes in.",
         (2.095, 2.105): "The candidate is −0.6, so what comes in is taken away.",
         (0.9, 0.91): "That is tanh(c_t), on its way to h_t. The memory itself is asked for.",
-        EVERY: "Keep f_t of the old, 0.9 · 2, and add i_t of the new, 0.5 · (−0.6).",
+        ANY: "Keep f_t of the old, 0.9 · 2, and add i_t of the new, 0.5 · (−0.6).",
     },
 )
 def step_by_hand() -> float:
@@ -126,7 +124,7 @@ def read_again() -> str:
         (60, 60): "The biases are missing: three for each of the four.",
         (84, 84): "You counted two biases a gate, as PyTorch has them. Ours is their sum.",
         (36, 36): "The recurrent weights are missing: 3 × 3 for each of the four.",
-        EVERY: "Count one gate first: W_xh is 3 × 2, W_hh is 3 × 3, the bias has 3. Times four.",
+        ANY: "Count one gate first: W_xh is 3 × 2, W_hh is 3 × 3, the bias has 3. Times four.",
     },
 )
 def count_parameters() -> float:
@@ -250,7 +248,7 @@ def sum_of_marks() -> str:
         (0.99, 1.01): "That is the mean size. Squares give large numbers more weight.",
         (2.28, 2.34): "The squares are four times as large, and their root twice: 2 · 0.577.",
         (-0.01, 0.01): "The numbers cancel in the mean. Their squares do not.",
-        EVERY: "The mean of v² is a third of the largest v², 4/3. The RMS is its root.",
+        ANY: "The mean of v² is a third of the largest v², 4/3. The RMS is its root.",
     },
 )
 def always_zero() -> float:
@@ -270,7 +268,7 @@ def always_zero() -> float:
         ),
         (0.49, 0.51): "That keeps a half over one step, and 8 · 10⁻³¹ over a hundred.",
         (0.989, 0.991): "0.99 to the power 100 is 0.37. A little more is needed.",
-        EVERY: "The gate to the power 100 has to be one half. So it is the 100th root of one half.",
+        ANY: "The gate to the power 100 has to be one half. So it is the 100th root of one half.",
     },
 )
 def half_of_a_hundred() -> float:
@@ -345,7 +343,7 @@ def mild_slip() -> str:
         (0.175, 0.185): "That is the carry alone. What comes by way of h_t is missing.",
         (0.675, 0.685): "The error of h_t passes the output gate on its way: 0.5 · 0.8.",
         (0.595, 0.605): "The carry passes a forget gate too: 0.9 · 0.2.",
-        EVERY: "Two ways lead on from c_t: by o_t and the tanh to h_t, and by f_{t+1} to c_{t+1}.",
+        ANY: "Two ways lead on from c_t: by o_t and the tanh to h_t, and by f_{t+1} to c_{t+1}.",
     },
 )
 def two_ways_back() -> float:
@@ -389,7 +387,7 @@ def gate_without_error() -> str:
         ),
         (24.5, 25.5): "You compared 1 − f. The slope of the sigmoid is f (1 − f).",
         (0.07, 0.085): "The other way around: the gate that is half open has the larger slope.",
-        EVERY: "Compare the slopes f (1 − f) of the two gates: 0.5 · 0.5 and 0.98 · 0.02.",
+        ANY: "Compare the slopes f (1 − f) of the two gates: 0.5 · 0.5 and 0.98 · 0.02.",
     },
 )
 def wide_open_learns_slowly() -> float:
@@ -481,7 +479,7 @@ def five_lstms() -> str:
         (9.5, 10.5): "After ten steps 0.35 is left, about 1/e. Half is reached earlier.",
         (2.15, 2.3): "That is the half-life at a bias of 1, with a gate of 0.73.",
         (1.95, 2.1): "That is for a bias of 0.9. Here the gate itself is 0.9.",
-        EVERY: "Solve 0.9ⁿ = ½, with logarithms or by trying: 0.9⁵ is 0.59, and 0.9¹⁰ is 0.35.",
+        ANY: "Solve 0.9ⁿ = ½, with logarithms or by trying: 0.9⁵ is 0.59, and 0.9¹⁰ is 0.35.",
     },
 )
 def half_life_of_a_gate() -> float:
@@ -501,7 +499,7 @@ def half_life_of_a_gate() -> float:
         (9.5, 10.5): "The 10 multiplies the lag. Its logarithm is added to the bias.",
         (5.2, 5.4): "That is the new bias itself. It was 3 before.",
         (0.9, 1.1): "That is the logarithm to base 10. The rule has the natural one.",
-        EVERY: "The rule starts at ln n. How much larger is ln(10 n)?",
+        ANY: "The rule starts at ln n. How much larger is ln(10 n)?",
     },
 )
 def ten_times_the_lag() -> float:
@@ -549,7 +547,7 @@ def kept() -> Picture:
         (-1.0, 3.25): (
             "Less than a third of the gradient is kept here. For a lag of n the rule says ln n."
         ),
-        EVERY: (
+        ANY: (
             "More is kept here, but the rule stops earlier, at ln n. A gate that is wide open may "
             "be slow to let go."
         ),
@@ -593,7 +591,7 @@ def update_gate() -> str:
             -0.295,
         ): "You took three quarters of the new as well. It gets 1 − z_t, one quarter.",
         (0.495, 0.505): "The candidate is −0.8, so its quarter is taken away.",
-        EVERY: "z_t of the old and 1 − z_t of the new: 0.75 · 0.4 + 0.25 · (−0.8).",
+        ANY: "z_t of the old and 1 − z_t of the new: 0.75 · 0.4 + 0.25 · (−0.8).",
     },
 )
 def gru_by_hand() -> float:

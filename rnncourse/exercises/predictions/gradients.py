@@ -16,10 +16,8 @@ from ...layers.readout import Readout
 from ...layers.rnn import RNN
 from ...model import Model
 from ...validation import Array
-from ..questions import Picture, closest, question
+from ..questions import ANY, Picture, closest, question
 from .training import in_words, learned
-
-EVERY = (-1e300, 1e300)  # any other number; no infinity, which a widget's JSON cannot carry
 
 # ---------------------------------------------------------------- learning that stalls
 
@@ -155,7 +153,7 @@ def back_to_front() -> str:
             "what is left: 0.35 after ten."
         ),
         (-1e300, 65): "Not yet. Raise 0.9 to the power of your number: is it below 0.001?",
-        EVERY: "By then it is long below. What is the first power of 0.9 below 0.001?",
+        ANY: "By then it is long below. What is the first power of 0.9 below 0.001?",
     },
 )
 def below_a_thousandth() -> float:
@@ -222,7 +220,7 @@ def large_inputs() -> str:
         (1.07, 1.09): "The slope is 1 − h², not 1 − h. At 0.5 and at −0.5 it is 0.75.",
         (0.085, 0.095): "The slope of tanh is 1 − h². You have multiplied by h² = 0.25.",
         (-1.85, -1.75): "The factors of the steps are multiplied, not added.",
-        EVERY: "A step back multiplies by w (1 − h²), here by −1.2 · 0.75. Take two of them.",
+        ANY: "A step back multiplies by w (1 − h²), here by −1.2 · 0.75. Take two of them.",
     },
 )
 def two_signs() -> float:
@@ -435,7 +433,7 @@ def halved_weights() -> str:
         (0.055, 0.0575): "That is 0.75¹⁰, the slopes alone. Each step has W_hh in it as well.",
         (0.895, 0.905): "That is the bound of one step. Ten of them multiply.",
         (4.4, 4.7): "You took the slope 0.75 once. Each of the ten steps has one.",
-        EVERY: "A step has at most the factor m_t σ_max = 0.75 · 1.2. Take its tenth power.",
+        ANY: "A step has at most the factor m_t σ_max = 0.75 · 1.2. Take its tenth power.",
     },
 )
 def slopes_in_the_bound() -> float:
@@ -514,7 +512,7 @@ def cut() -> Picture:
             "Here the error is large, but the curve is nearly level: a move is in proportion to "
             "the slope, not to the error."
         ),
-        EVERY: "Here the error is small and the curve nearly level. Where is it steepest?",
+        ANY: "Here the error is small and the curve nearly level. Where is it steepest?",
     },
 )
 def longest_move() -> float:
@@ -535,7 +533,7 @@ def longest_move() -> float:
         (0.62, 0.64): "You divided by 3 + 4 + 12. A length is the root of the sum of squares, 13.",
         (2.3, 2.5): "You divided by 5, the length of (3, 4). The 12 belongs to the vector too.",
         (11.9, 12.1): "It would stay if the whole gradient were no longer than 1. It is 13 long.",
-        EVERY: "First the length of (3, 4, 12), then divide 12 by it.",
+        ANY: "First the length of (3, 4, 12), then divide 12 by it.",
     },
 )
 def clipped_entry() -> float:
@@ -671,7 +669,7 @@ def price_of_holding() -> str:
         ),
         (0.057, 0.0585): "You divided by √3. The interval must be wider than its deviation.",
         (1.7, 1.76): "√3 is right for one unit. With 100 the deviation has to be 1/√100 = 0.1.",
-        EVERY: "Even draws from ±a have the standard deviation a/√3. It has to be 1/√100.",
+        ANY: "Even draws from ±a have the standard deviation a/√3. It has to be 1/√100.",
     },
 )
 def even_draws() -> float:
@@ -688,7 +686,7 @@ def even_draws() -> float:
         (0.99, 1.01): "W_hh keeps the length. The slopes of the tanh do not: they are 0.75.",
         (0.74, 0.76): "That is one step. There are ten of them.",
         (0.0009, 0.001): "The slope at 0.5 is 1 − 0.25 = 0.75, not 0.5.",
-        EVERY: "W_hh changes no length, and each slope is 1 − 0.5². Ten steps multiply.",
+        ANY: "W_hh changes no length, and each slope is 1 − 0.5². Ten steps multiply.",
     },
 )
 def orthogonal_and_slopes() -> float:

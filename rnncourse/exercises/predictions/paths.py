@@ -10,16 +10,14 @@ from ...data import datasets
 from ...experiments import sunspots
 from ...explorables import paths
 from ...gradients import bptt
-from ...gradients.example import H0, NET, TARGETS, X
+from ...gradients.example import H0, NET, TARGETS, X, truncation_error
 from ...layers.readout import Readout
 from ...layers.rnn import RNN
 from ...model import Model
 from ...training.fit import fit
 from ...training.optim import Adam
 from ...validation import Array
-from ..questions import Picture, closest, question
-
-ANY = (-1e300, 1e300)  # the range of all other numbers
+from ..questions import ANY, Picture, closest, question
 
 
 @question(
@@ -289,17 +287,6 @@ def twenty_back() -> str:
     return names[closest(share, tuple(names))]
 
 
-@cache
-def off(strength: float, every: int, back: int) -> float:
-    """Return how far off the truncated gradient of W_hh is, on one sequence of 60 steps."""
-    rng = np.random.default_rng(0)
-    W = {**NET, "W_hh": strength * NET["W_hh"]}
-    x, d = 0.3 * rng.normal(size=(60, 1)), rng.normal(size=(60, 1))
-    full = bptt.bptt(W, x, d, H0)[1]["W_hh"]
-    cut = bptt.truncated_bptt(W, x, d, every=every, back=back, h0=H0)[1]["W_hh"]
-    return float(np.linalg.norm(cut - full) / np.linalg.norm(full))
-
-
 @question(
     "less-than-a-percent",
     page="2-backpropagation/truncation",
@@ -320,7 +307,9 @@ def off(strength: float, every: int, back: int) -> float:
 )
 def less_than_a_percent() -> str:
     """Which of the four truncated gradients are off by less than 1 %?"""
-    fine = {(w, every) for w in (0.5, 1.1) for every in (1, 10) if off(w, every, 10) < 0.01}
+    fine = {
+        (w, every) for w in (0.5, 1.1) for every in (1, 10) if truncation_error(every, 10, w) < 0.01
+    }
     names = {
         "all but remembers with chunks": {(0.5, 1), (0.5, 10), (1.1, 1)},
         "forgets, cut in both ways": {(0.5, 1), (0.5, 10)},
@@ -388,7 +377,7 @@ def first_input_moved() -> str:
 )
 def five_or_ten_back() -> str:
     """What is left of the error of truncation when errors go back ten steps, not five?"""
-    left = off(0.5, 1, 10) / off(0.5, 1, 5)
+    left = truncation_error(1, 10, 0.5) / truncation_error(1, 5, 0.5)
     if left < 0.02:
         return "a fiftieth or less"
     return {0.5: "about half", 0.1: "about a tenth"}[closest(left, (0.5, 0.1))]
