@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import numpy as np
 import traitlets
 
 from ..explorables.base import function, in_script, source
 from ..notebook import display_with_twin
-from ..validation import Array
+from ..validation import Array, real_array
 
 FOLDER = Path(__file__).parent
 MODULE = source(str(FOLDER / "question.js"))
@@ -55,6 +56,12 @@ class Picture:
     x, y : equally many numbers, `x` evenly spaced; the point can be set on each
     x_label, y_label : what they are
     dashed : a second curve to compare with, as many numbers as `y`
+
+    Raises
+    ------
+    TypeError, ValueError
+        The numbers are fewer than two, not equally many or not finite, `x` is not evenly spaced, or
+        `y` and `dashed` are one number everywhere.
     """
 
     x: Array
@@ -62,6 +69,21 @@ class Picture:
     x_label: str
     y_label: str
     dashed: Array | tuple[()] = ()
+
+    def __post_init__(self) -> None:
+        x = real_array("x", self.x, ("N",), float)
+        if len(x) < 2:
+            raise ValueError("x is one number, expected at least two")
+        steps = np.diff(x)
+        if not np.allclose(steps, steps[0]) or not steps[0] > 0:
+            found = f"from {steps.min():g} to {steps.max():g}"
+            raise ValueError(f"x has steps {found}, expected equal ones above 0")
+        real_array("y", self.y, (len(x),), float)
+        if len(self.dashed):
+            real_array("dashed", self.dashed, (len(x),), float)
+        low, high = self._ends()
+        if low == high:
+            raise ValueError(f"y is {low:g} everywhere, expected a curve that rises or falls")
 
     @property
     def places(self) -> list[tuple[float, float]]:

@@ -110,6 +110,13 @@ def a_tanh_for_each(x_t, h_prev, W_xh, W_hh, b_h):
 
 
 @hidden_step.wrong
+def a_tanh_for_each_product(x_t, h_prev, W_xh, W_hh, b_h):
+    """Here each product has a tanh of its own, and the bias has none. The three terms are added
+    first, and one tanh acts on the sum."""
+    return np.tanh(W_hh @ h_prev) + np.tanh(W_xh @ x_t) + b_h
+
+
+@hidden_step.wrong
 def column_plus_vector(x_t, h_prev, W_xh, W_hh, b_h):
     """A column (H, 1) plus a vector (H,) is a matrix (H, H): NumPy adds each entry to each. Keep
     all vectors as (H,); W_hh @ h_prev is one."""

@@ -5,6 +5,7 @@ import inspect
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("anywidget", reason="the questions need anywidget")
@@ -13,7 +14,7 @@ from browsers import PATIENCE, serving
 
 from rnncourse import exercises
 from rnncourse.exercises.predictions import QUESTIONS, structure
-from rnncourse.exercises.questions import WIDTH, Ask, Question, question
+from rnncourse.exercises.questions import WIDTH, Ask, Picture, Question, question
 
 BOOK = Path(__file__).parents[2] / "book"
 EACH = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=lambda asked: asked.name)
@@ -244,6 +245,25 @@ def test_the_picture_names_itself_and_is_there_without_javascript(browser, tmp_p
     page.set_content(html)
     assert page.get_by_role("img").is_visible()
     context.close()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (([0.0, 1], [1.0]), r"y has shape \(1,\)"),
+        (([], []), "x has"),
+        (([0.0], [1.0]), "x is one number, expected at least two"),
+        (([0.0, 1, 3], [0.0, 1, 2]), "x has steps from 1 to 2, expected equal ones above 0"),
+        (([1.0, 0], [0.0, 1]), "x has steps from -1 to -1"),
+        (([0.0, 1], [np.nan, 1]), "y contains NaN"),
+        (([0.0, 1], [2.0, 2]), "y is 2 everywhere, expected a curve"),
+        (([0.0, 1], [0.0, 1], [1.0]), "dashed has shape"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_refused(numbers, words):
+    x, y, *dashed = map(np.array, numbers)
+    with pytest.raises(ValueError, match=words):
+        Picture(x, y, "x", "y", *dashed)
 
 
 def test_two_questions_of_one_name_are_an_error():
