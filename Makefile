@@ -24,7 +24,7 @@ NBVAL := -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/bo
          -n $(WORKERS) --dist loadfile
 
 NOTEBOOKS = $(shell find book -name "*.ipynb" -not -path "*/.*" | sort)
-BOOK_SOURCES := _config.yml _toc.yml $(shell find book rnncourse/explorables rnncourse/figures -type f -not -path '*/.*' -not -path '*__pycache__*')
+BOOK_SOURCES := _config.yml _toc.yml $(shell find book rnncourse/exercises rnncourse/explorables rnncourse/figures -type f -not -path '*/.*' -not -path '*__pycache__*')
 
 .PHONY: always help book test lint unit notebooks-test site-test lowest lowest-install lab serve torch browser stills bench \
         notebooks format lock clean distclean
@@ -80,7 +80,7 @@ torch: $(VENV)/.torch
 $(VENV)/.browser: $(VENV)/.lab
 	@echo 'Installing $(BROWSER_TOOLS) ...'
 	@$(PIP) $(BROWSER_TOOLS)
-	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit; done; \
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit; done; \
 	  $(BIN)/playwright install --with-deps chromium
 	@if command -v npm > /dev/null && command -v java > /dev/null; then \
 	  npm install --silent --ignore-scripts --prefix $(VENV)/vnu $(HTML_CHECKER); fi || true

@@ -176,7 +176,8 @@ function reachScrolling() {
     }
   }
 }
-const whenIdle = globalThis.requestIdleCallback ?? setTimeout; // Safari has none
+// Safari has no idle callback, and a browser that thinks it is never idle makes none: not for ever.
+const whenIdle = (act) => (globalThis.requestIdleCallback ? requestIdleCallback(act, { timeout: 1000 }) : setTimeout(act));
 let waiting;
 const later = () => (clearTimeout(waiting), (waiting = setTimeout(() => whenIdle(reachScrolling), 200)));
 addEventListener("load", later);

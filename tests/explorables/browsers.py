@@ -115,6 +115,15 @@ def settle(page: Any) -> None:
     page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
 
 
+def reloaded_until(page: Any, condition: str) -> None:
+    """Load a page anew until a condition is true: what another page has stored may come late."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.reload()
+    raise AssertionError(f"it never came: {condition}")
+
+
 # In a page: the texts in `root`, each with its place, and the pairs of them that meet.
 TEXTS = """const textsOf = (root) => [...root.querySelectorAll("text")]
   .map((x) => [x.textContent, x.getBoundingClientRect()]).filter(([, b]) => b.width);

@@ -42,9 +42,11 @@ def faults(browser, name, width, theme, style=""):
     page.add_style_tag(content=style or ":root {}")
     page.evaluate((Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     page.wait_for_function("!document.querySelector('[data-explorable]:not(:has(.summary))')")
-    # What scrolls sideways is found when the page is idle.
-    page.evaluate("() => new Promise((done) => requestIdleCallback(() => setTimeout(done, 250)))")
-    page.evaluate("() => new Promise((done) => requestIdleCallback(done))")
+    # What scrolls sideways is found when the page is idle, or a second later: some never are.
+    idle = "() => new Promise((done) => requestIdleCallback(done, { timeout: 1000 }))"
+    page.evaluate(idle)
+    page.evaluate("() => new Promise((done) => setTimeout(done, 250))")
+    page.evaluate(idle)
     page.evaluate(THIN_OUT)
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
     context.close()

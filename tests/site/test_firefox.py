@@ -5,12 +5,10 @@ Firefox is driven over WebDriver BiDi, the protocol that it speaks by itself.
 
 import itertools
 import json
-import re
 import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
 
 import pytest
@@ -111,6 +109,17 @@ class Firefox:
         self.send("input.performActions", context=self.window, actions=[source])
 
 
+def listening(said):
+    """Return the address that Firefox listens at, once it has written it into its profile."""
+    end = monotonic() + PATIENCE
+    while monotonic() < end:
+        with suppress(FileNotFoundError, ValueError):  # not there yet, or half of it
+            server = json.loads(said.read_text(encoding="utf-8"))
+            return f"ws://{server['ws_host']}:{server['ws_port']}"
+        sleep(0.02)
+    pytest.fail("Firefox never said where it listens")
+
+
 @pytest.fixture(scope="module")
 def firefox(tmp_path_factory):
     """A Firefox without a screen, with a profile of its own."""
@@ -124,15 +133,15 @@ def firefox(tmp_path_factory):
     (profile / "user.js").write_text("".join(lines))
     command = [FIREFOX, "--headless", "--no-remote", "--remote-debugging-port", "0"]
     command += ["--profile", str(profile)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            said = map(re.compile(r"BiDi listening on (\S+)").search, process.stderr)
-            address = next(filter(None, said)).group(1)
-            Thread(target=process.stderr.read, daemon=True).start()  # what else it has to say
-            with driver.connect(f"{address}/session", max_size=None) as socket:
-                yield Firefox(socket)
-        finally:
-            process.terminate()
+    # No pipe to it: one stays open as long as any of its processes lives.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = listening(profile / "WebDriverBiDiServer.json")
+        with driver.connect(f"{address}/session", max_size=None) as socket:
+            yield Firefox(socket)
+    finally:
+        process.kill()
+        process.wait()
 
 
 # What the n-th figure shows, and its first slider that can be moved.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from browsers import PATIENCE
+from browsers import PATIENCE, reloaded_until
 
 SITE = Path(__file__).parents[2] / "_build" / "html"
 LISTS = {"primary": "All pages", "secondary": "On this page"}
@@ -65,7 +65,7 @@ def test_the_color_button_goes_round_and_the_choice_is_kept(show):
     page.wait_for_function(f"!({DARK})")
     button.click()
     page.goto((SITE / "book" / "using.html").as_uri())
-    assert page.evaluate("document.documentElement.dataset.mode") == "dark"
+    reloaded_until(page, "document.documentElement.dataset.mode === 'dark'")
     assert page.evaluate(DARK)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from browsers import PATIENCE, serving
+from browsers import PATIENCE, reloaded_until, serving
 from bs4 import BeautifulSoup
 from docutils.parsers.rst import DirectiveError
 
@@ -20,6 +20,9 @@ import way  # noqa: E402
 
 REFUSE = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } })"
 MARK = ".course-way [data-question='{}']"
+# In a page: whether the way has heard of an answer, or of a challenge, and of how many answers.
+HEARD = "document.querySelector(\".course-way [data-{}='{}']\").innerText !== '○'"
+COUNTS = "document.querySelector('.course-way .total').innerText.startsWith('1 of ')"
 MEMORY = "book/1-structure/memory.html"
 
 
@@ -93,6 +96,7 @@ def test_what_is_answered_is_marked_on_the_page_in_the_list_and_on_the_way(visit
     page.goto(f"{site}book/1-structure/any-length.html")
     answer(page, "uses", right=False)
     page.goto(f"{site}book/way.html")
+    reloaded_until(page, HEARD.format("question", "uses"))
     assert page.locator(MARK.format("friend")).inner_text() == "✓"
     assert page.locator(MARK.format("uses")).get_attribute("aria-label").startswith("answered")
     assert page.locator(MARK.format("crossing")).inner_text() == "○"
@@ -105,6 +109,7 @@ def test_it_is_saved_brought_to_another_browser_and_wiped(visit, tmp_path):
     answer(page, "friend")
     page.evaluate("localStorage.setItem('rnncourse-challenges', 'echo,never')")
     page.goto(page.url.replace("1-structure/memory", "way"))
+    reloaded_until(page, HEARD.format("challenge", "echo"))
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save as a file").click()
     file = tmp_path / "rnncourse-way.json"
@@ -147,8 +152,7 @@ def test_what_is_damaged_counts_as_nothing(visit, kept):
         page.goto(address)
     answer(page, "friend")
     page.go_back()
-    page.reload()
-    assert page.locator(".course-way .total").inner_text().startswith("1 of ")
+    reloaded_until(page, COUNTS)
 
 
 def test_a_browser_that_keeps_nothing_is_told(visit):
