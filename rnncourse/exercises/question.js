@@ -76,7 +76,7 @@ function hideTwin(name, el) {
 }
 
 export function render({ model, el }) {
-  const { name, label, replies, right, words, picture } = model.get("_question");
+  const { name, label, replies, right, words, picture, figure } = model.get("_question");
   el.replaceChildren();
   if (model.on) hideTwin(name, el);
   const root = add(el, "div", { className: "rnnq", role: "group", ariaLabel: label });
@@ -85,6 +85,17 @@ export function render({ model, el }) {
   reply.setAttribute("role", "status");
 
   let set; // the point of a picture
+  const shows = add(root, "button", { type: "button", className: "shows", textContent: words.figure, hidden: true, onclick: look });
+  /** Set the figure to what shows the answer, and go there. */
+  function look() {
+    const there = [...document.querySelectorAll(`.rnnx[data-figure="${figure.name}"]`)].find((one) => one.offsetParent);
+    shows.textContent = there ? words.figure : words.missing;
+    if (!there) return;
+    there.explorable.set(figure.state);
+    there.tabIndex = -1; // a screen reader goes there too
+    there.focus({ preventScroll: true });
+    there.scrollIntoView({ block: "nearest" });
+  }
 
   function show(answer) {
     const k = replyTo(replies, answer);
@@ -96,6 +107,7 @@ export function render({ model, el }) {
     });
     reply.innerHTML = (k === right ? "✓ " : "✗ ") + html(known.reply);
     reply.className = `reply ${k === right ? "right" : "wrong"}`;
+    shows.hidden = !figure || k !== right;
   }
   function answer(given) {
     show(given);
@@ -116,7 +128,7 @@ export function render({ model, el }) {
     });
   } else if (picture) {
     set = point(root, picture, words);
-    root.append(row, reply);
+    root.append(row, reply, shows);
     add(row, "button", { type: "button", textContent: words.check, onclick: () => answer(picture.x[set.slider.value]) });
   } else {
     const form = add(row, "form");

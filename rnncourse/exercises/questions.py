@@ -8,7 +8,8 @@ A question is written down as the function that computes its key:
         return str(round(50 * np.log10(1.3 / 0.7)))
 
 The replies stand by the choices, or by ranges of numbers. Where there is a `picture`, the number is
-the place of a point that is set on its curve.
+the place of a point that is set on its curve. What it `shows` is the figure of its page,
+set to what answers it: a button leads there from the right answer.
 """
 
 import html
@@ -24,7 +25,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from ..explorables.base import function, in_script, source
+from ..explorables.base import Explorable, function, in_script, source
 from ..notebook import display_with_twin
 from ..validation import Array, real_array
 
@@ -37,6 +38,8 @@ WORDS = {
     "point": "The point is at",
     "check": "Check",
     "empty": "Type a number first.",
+    "figure": "Show it in the figure",
+    "missing": "There is no figure yet: run its cell first.",
     "no": "“{given}” is no number that can be read here. Write 0.05, 5e-2 or 5 · 10^-2.",
 }
 Range = tuple[float, float]
@@ -149,6 +152,7 @@ class Question:
         the first that holds the number counts
     key : a function that computes the right choice, or the right number
     picture : a function that computes the curve on which a point is the answer
+    shows : a function that makes the figure of the page as it shows the answer
     """
 
     name: str
@@ -156,6 +160,7 @@ class Question:
     replies: Mapping[str, str] | Mapping[Range, str]
     key: Callable[[], str | float]
     picture: Callable[[], Picture] | None = None
+    shows: Callable[[], Explorable] | None = None
 
     @property
     def asked(self) -> str:
@@ -189,6 +194,7 @@ class Question:
             else {"choice": answer, "reply": reply}
             for answer, reply in self.replies.items()
         ]
+        figure = self.shows() if self.shows else None
         return {
             "name": self.name,
             "label": WORDS["label"],
@@ -196,6 +202,7 @@ class Question:
             "right": self.right,
             "words": WORDS,
             "picture": self.picture().spec() if self.picture else None,
+            "figure": {"name": figure.name, "state": figure.state} if figure else None,
         }
 
 
@@ -208,6 +215,7 @@ def question(
     page: str,
     replies: Mapping[str, str] | Mapping[Range, str],
     picture: Callable[[], Picture] | None = None,
+    shows: Callable[[], Explorable] | None = None,
 ) -> Callable[[Callable[[], str | float]], Question]:
     """Make a question of the function that computes its key, as a decorator.
 
@@ -220,7 +228,7 @@ def question(
     def define(key: Callable[[], str | float]) -> Question:
         if name in QUESTIONS:
             raise ValueError(f"there are two questions {name!r}, expected one")
-        QUESTIONS[name] = made = Question(name, page, replies, key, picture)
+        QUESTIONS[name] = made = Question(name, page, replies, key, picture, shows)
         return made
 
     return define

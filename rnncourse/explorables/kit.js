@@ -43,7 +43,7 @@ export function mount({ model, el }, view) {
   const { name, traits, words, data } = model.get("_spec");
   // Each copy may come with a kit of its own, so the count is the page's.
   const id = `rnnx${(globalThis.rnnxCopies = (globalThis.rnnxCopies ?? 0) + 1)}-`;
-  const root = make(el, "div", { class: "rnnx", role: "group", "aria-label": plain(words.title) });
+  const root = make(el, "div", { class: "rnnx", "data-figure": name, role: "group", "aria-label": plain(words.title) });
   root.onkeydown = (event) => event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   const title = make(root, "div", { class: "title", role: "heading" }, html(words.title));
   /** The pictures, and what works them right below. */

@@ -180,11 +180,12 @@ class Notebook:
 WIDGET = {"application/vnd.jupyter.widget-view+json"}
 
 
-def wait_for_the_widget(page):
+def wait_for_the_widget(page, selector=".rnnx"):
     """Wait until the widget is there and its twin has gone out of sight."""
     page.wait_for_function(
-        """() => { const all = [...document.querySelectorAll(".rnnx")];
-        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }"""
+        """(selector) => { const all = [...document.querySelectorAll(selector)];
+        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }""",
+        arg=selector,
     )
 
 
@@ -289,10 +290,7 @@ def test_a_question_is_answered_with_a_kernel_and_without(lab, browser):
     page = notebook.page
     assert notebook.run(0) == ""
     shown = page.locator(".rnnq:visible")
-    page.wait_for_function(
-        """() => { const all = [...document.querySelectorAll(".rnnq")];
-        return all.length === 2 && all.filter((e) => e.offsetParent).length === 1; }"""
-    )
+    wait_for_the_widget(page, ".rnnq")
     shown.get_by_role("button", name="almost always").click()
     assert shown.get_by_role("status").inner_text().startswith("✗ She would need")
     notebook.save([{"text/plain", "text/html"}, WIDGET])
@@ -313,6 +311,26 @@ def powers(factor=0.9, kind=None):
     return fig
 figure = live(powers, factor=(0.5, 1.1, 0.1), kind=[None, "o"])
 figure"""
+
+
+def test_the_right_answer_sets_the_figure_of_the_notebook(lab, browser):
+    cells = ["from rnncourse.exercises import predict\npredict('negative-weight')"]
+    cells.append("from rnncourse.explorables import OneUnit\nfigure = OneUnit()\nfigure")
+    cells.append("print(figure.w, figure.u, figure.h0)")
+    notebook = Notebook(lab, browser, cells)
+    page = notebook.page
+    assert notebook.run(0) == ""
+    wait_for_the_widget(page, ".rnnq")
+    ask = page.locator(".rnnq:visible")
+    ask.get_by_role("button", name="It jumps between two values").click()
+    ask.get_by_role("button", name="Show it in the figure").click()
+    ask.get_by_role("button", name="There is no figure yet: run its cell first.").wait_for()
+    assert notebook.run(1) == ""
+    wait_for_the_widget(page)
+    ask.locator(".shows").click()
+    ask.get_by_role("button", name="Show it in the figure").wait_for()
+    notebook.run_until(2, "-2.0 0.0 0.5")
+    page.close()
 
 
 def test_a_live_plot_follows_its_sliders_and_leaves_a_picture(lab, browser):

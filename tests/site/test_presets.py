@@ -1,5 +1,7 @@
-"""The playground inside the chapters: each preset, the bet before it, and the answer after it."""
+"""The playground inside the chapters: each preset, the bet before it, and the answer after it.
+And the figures that are set by a right answer."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from browsers import PATIENCE, drawn
 from bs4 import BeautifulSoup
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
+from rnncourse.exercises.predictions import QUESTIONS
 from rnncourse.experiments import playground
 from rnncourse.explorables import Playground
 
@@ -116,6 +119,38 @@ def test_the_figure_opens_with_the_story_and_its_buttons_are_there(phone, name):
         drawn(phone)
         wanted = playground.STORIES["bias 4"]
         assert root.evaluate("e => e.explorable.state.forget_bias") == wanted["forget_bias"]
+
+
+@pytest.mark.parametrize("name", [q.name for q in QUESTIONS.values() if q.shows])
+def test_the_right_answer_is_shown_by_the_figure_of_its_page(phone, name):
+    asked = QUESTIONS[name]
+    spec = asked.spec()
+    right, figure = spec["replies"][spec["right"]], spec["figure"]
+    phone.goto((SITE / f"{asked.page}.html").as_uri())
+    phone.evaluate("localStorage.clear()")
+    phone.reload()
+    ask = phone.locator(f"[data-question={name}]")
+    shows = ask.get_by_role("button", name="Show it in the figure")
+    assert shows.count() == 0
+    if spec["picture"]:
+        x = spec["picture"]["x"]
+        ask.get_by_role("slider").fill(str(x.index(min(x, key=lambda at: abs(at - asked.key())))))
+        ask.get_by_role("button", name="Check").click()
+    else:
+        wrong = next(reply for reply in spec["replies"] if reply is not right)
+        ask.locator("button[value]").nth(spec["replies"].index(wrong)).click()
+        assert shows.count() == 0
+        ask.locator("button[value]").nth(spec["right"]).click()
+    shows.press("Enter")
+    root = phone.locator(f"[data-explorable={figure['name']}] .rnnx")
+    state = root.evaluate("e => e.explorable.state")
+    assert json.loads(json.dumps(figure["state"])) == state
+    drawn(phone)
+    assert root.evaluate("e => e === document.activeElement")
+    assert root.evaluate(
+        "e => (({ top, bottom }) => top < 844 && bottom > 0)(e.getBoundingClientRect())"
+    )
+    phone.evaluate("localStorage.clear()")
 
 
 def test_a_preset_trains_to_the_end_of_its_saved_run(phone):

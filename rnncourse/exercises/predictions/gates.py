@@ -24,6 +24,7 @@ from .training import in_words, learned
 @question(
     "add-not-overwrite",
     page="4-lstm/cell",
+    shows=lambda: gates.Gates(b_f=15.0, t=4),
     replies={
         "the forget bias, up": (
             "From 5 to 15: the signal 1 takes 10 away, and the forget gate still opens."
@@ -194,6 +195,7 @@ def be_the_cell() -> str:
 @question(
     "outside-quotations",
     page="4-lstm/watched",
+    shows=lambda: activations.Activations(unit=7, show="c", position=62, gradient=True),
     replies={
         "farther": (
             "It would if it held something there. Outside there is nothing to hold: the unit is "
@@ -403,6 +405,9 @@ def wide_open_learns_slowly() -> float:
 @question(
     "one-gate-shut",
     page="4-lstm/forget-bias",
+    shows=lambda: carousel.Carousel(
+        b_f=3.0, gates=[0.05 if t == 20 else -1.0 for t in range(1, 41)]
+    ),
     replies={
         "as much": "That is so for the direct path alone. Other ways lead around the shut gate.",
         "less": "A third is left, where the direct path keeps a twentieth.",
@@ -511,6 +516,7 @@ def ten_times_the_lag() -> float:
 @question(
     "held-at-one",
     page="4-lstm/forget-bias",
+    shows=lambda: carousel.Carousel(gates=[1.0] * carousel.STEPS),
     replies={
         "No, a gate is 1 at most": "That is true of the direct path. Other paths add to it.",
         "Yes, by the indirect paths": (

@@ -349,6 +349,7 @@ def which_shrink() -> str:
 @question(
     "noise-helps",
     page="3-gradients/foretell",
+    shows=lambda: lag.GradientByLag(rho=0.9, scale=0.05, nonnormal=5.0, network=2),
     replies={
         "It falls": (
             "The slopes do fall, to 0.46 in the mean. But they also break a balance among "
@@ -449,6 +450,7 @@ def slopes_in_the_bound() -> float:
 @question(
     "throw",
     page="3-gradients/cliff",
+    shows=lambda: cliff.Cliff(updates=33),
     replies={
         "0.2": "Ten times its longest move so far? The wall is far steeper than that.",
         "2": "The map is about two wide. It is thrown beyond the map.",

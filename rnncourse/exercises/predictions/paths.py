@@ -23,6 +23,7 @@ from ..questions import ANY, Picture, closest, question
 @question(
     "older-paths",
     page="2-backpropagation/paths",
+    shows=lambda: paths.Paths(error="E3", weight="W_xh", path=3),
     replies={
         "The sum is positive too": (
             "So says the newest path. The two older ones disagree, and outweigh it."

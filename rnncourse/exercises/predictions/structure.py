@@ -176,6 +176,7 @@ def no_memory() -> str:
 @question(
     "uses",
     page="1-structure/any-length",
+    shows=lambda: unroll.Unroll(arrangement="many-to-one", T=12, step=12),
     replies={
         "12 and 12": "W_hh, yes. But an output is made only where one is asked for.",
         "12 and 1": "Once at each step, and one readout at the end.",
@@ -261,6 +262,7 @@ def padding_read() -> str:
 @question(
     "negative-weight",
     page="1-structure/one-unit",
+    shows=lambda: unit.OneUnit(w=-2.0, u=0.0, h0=0.5),
     replies={
         "It fades to 0": "That is what a weight of 0.5 does. With −2, a small state grows.",
         "It stays near 0.96": "Its size does. But look at the sign: tanh(−2 · 0.96) is negative.",
@@ -278,6 +280,7 @@ def negative_weight() -> str:
 @question(
     "latch-ends",
     page="1-structure/one-unit",
+    shows=lambda: unit.OneUnit(b=0.55, u=0.0),
     replies={
         "b = 0.1": (
             "That is a small push. The lower resting place moves up a little and is still there."
@@ -302,6 +305,7 @@ def one_step() -> Picture:
 @question(
     "where-it-stays",
     page="1-structure/one-unit",
+    shows=lambda: unit.OneUnit(u=0.0, h0=0.5),
     picture=one_step,
     replies={
         (0.94, 0.98): "It stays at 0.9575, because tanh(2 · 0.9575) = 0.9575.",
@@ -317,6 +321,7 @@ def where_it_stays() -> float:
 @question(
     "swings-and-fades",
     page="1-structure/one-unit",
+    shows=lambda: unit.OneUnit(w=-0.5, u=0.0, h0=0.8),
     replies={
         "It latches": "It would need two places where it can rest. With w = −0.5 there is only 0.",
         "It oscillates forever": (
@@ -355,6 +360,7 @@ def what_is_left() -> float:
 @question(
     "weakest-pulse",
     page="1-structure/one-unit",
+    shows=lambda: unit.OneUnit(w=2.0, u=2.0),
     replies={
         "0.5": "The state goes up to about −0.89 and comes back.",
         "1": (
