@@ -223,7 +223,9 @@ export function mount({ model, el }, view) {
       svg.onpointermove = (event) => held !== undefined && event.isPrimary && follow(event, false);
       svg.onpointerup = svg.onpointercancel = (event) => event.isPrimary && (held = undefined);
       svg.onclick = (event) => {
-        const what = marked(event, "click");
+        // What was pressed may be drawn anew meanwhile: then the same stands under the pointer.
+        const under = event.target === svg && document.elementFromPoint(event.clientX, event.clientY);
+        const what = marked(under ? { target: under } : event, "click");
         if (what !== undefined) click(what);
       };
       widths.push(() => (svg.drawn = svg.getBoundingClientRect().width));

@@ -373,6 +373,23 @@ def test_a_click_on_the_graph_picks_the_path_and_the_controls_do_too(twin):
     assert state()["path"] == 2
 
 
+def test_a_press_counts_though_the_picture_is_drawn_anew_under_it(twin):
+    page = twin(paths.Paths())
+    state = "document.querySelector('.rnnx').explorable.state"
+    for end, error in (("E2", "E2"), (None, "E3")):  # let go on it, and beside it
+        page.evaluate("document.querySelector('.rnnx').explorable.set({ error: 'E3', path: 3 })")
+        settle(page)
+        page.locator("[data-click=E2]").hover()
+        page.mouse.down()
+        page.evaluate("document.querySelector('.rnnx').explorable.set({ path: 1 })")
+        settle(page)
+        if end is None:
+            box = page.locator("svg[role=img]").first.bounding_box()
+            page.mouse.move(box["x"] + 2, box["y"] + 2)
+        page.mouse.up()
+        assert page.evaluate(f"{state}.error") == error
+
+
 def test_a_path_beyond_the_last_stands_for_the_last(twin):
     page = twin(paths.Paths(error="E2", path=6))
     settle(page)
