@@ -69,6 +69,7 @@ function point(parent, { svg, places, x, label }, words) {
 
 /** In Jupyter, what stands in for the question without a kernel is the last one before this widget. */
 function hideTwin(name, el) {
+  if (!el.isConnected) return;
   const area = el.closest(".jp-OutputArea") ?? document;
   const before = (twin) => el.compareDocumentPosition(twin) & Node.DOCUMENT_POSITION_PRECEDING;
   const twin = [...area.querySelectorAll(`[data-question="${name}"]`)].filter(before).at(-1);
@@ -78,7 +79,7 @@ function hideTwin(name, el) {
 export function render({ model, el }) {
   const { name, label, replies, right, words, picture, figure } = model.get("_question");
   el.replaceChildren();
-  if (model.on) hideTwin(name, el);
+  if (model.on) new ResizeObserver(() => hideTwin(name, el)).observe(el); // once it stands in the page
   const root = add(el, "div", { className: "rnnq", role: "group", ariaLabel: label });
   const row = add(root, "div", { className: "answers" });
   const reply = add(root, "p", { className: "reply" });

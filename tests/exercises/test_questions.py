@@ -172,6 +172,33 @@ def test_what_is_kept_may_be_damaged(browser, site, kept):
     context.close()
 
 
+def test_a_widget_that_is_put_into_the_page_later_hides_its_twin_and_no_other(browser, tmp_path):
+    (tmp_path / "question.js").write_text(Ask._esm, encoding="utf-8")
+    (tmp_path / "page.html").write_text('<div class="jp-OutputArea"></div>' * 2, encoding="utf-8")
+    context = browser.new_context()
+    page = context.new_page()
+    with serving(tmp_path) as address:
+        page.goto(f"{address}page.html")
+        page.evaluate(
+            """async (spec) => {
+              const { render } = await import("./question.js");
+              for (const area of document.querySelectorAll(".jp-OutputArea")) {
+                const el = document.createElement("div");
+                render({ model: { get: () => spec, on() {} }, el });
+                area.innerHTML = `<div data-question="${spec.name}">twin</div>`;
+                area.append(el);
+              }
+            }""",
+            exercises.predict("friend")._question,
+        )
+        page.wait_for_function(
+            "![...document.querySelectorAll('[data-question]')].some((one) => one.offsetParent)"
+        )
+        assert page.locator(".rnnq").count() == 2
+        assert page.locator(".rnnq").last.is_visible()
+    context.close()
+
+
 def test_without_javascript_the_choices_can_be_read(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
