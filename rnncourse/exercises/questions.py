@@ -186,6 +186,14 @@ class Question:
             f"the key of {self.name!r} is {key!r}, expected one of {list(self.replies)}"
         )
 
+    def _figure(self) -> dict[str, Any] | None:
+        """Return the name and the values of the figure that shows the answer."""
+        if self.shows is None:
+            return None
+        figure = self.shows()
+        figure.close()  # its values are wanted, no widget that stays in the kernel
+        return {"name": figure.name, "state": figure.state}
+
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to know."""
         replies = [
@@ -194,7 +202,6 @@ class Question:
             else {"choice": answer, "reply": reply}
             for answer, reply in self.replies.items()
         ]
-        figure = self.shows() if self.shows else None
         return {
             "name": self.name,
             "label": WORDS["label"],
@@ -202,7 +209,7 @@ class Question:
             "right": self.right,
             "words": WORDS,
             "picture": self.picture().spec() if self.picture else None,
-            "figure": {"name": figure.name, "state": figure.state} if figure else None,
+            "figure": self._figure(),
         }
 
 

@@ -15,6 +15,7 @@ from browsers import PATIENCE, serving
 from rnncourse import exercises
 from rnncourse.exercises.predictions import QUESTIONS, structure
 from rnncourse.exercises.questions import WIDTH, Ask, Picture, Question, question
+from rnncourse.explorables import OneUnit
 
 BOOK = Path(__file__).parents[2] / "book"
 EACH = pytest.mark.parametrize("asked", QUESTIONS.values(), ids=lambda asked: asked.name)
@@ -44,6 +45,17 @@ def test_a_key_that_is_no_answer_is_an_error():
         assert wrong.right
     with pytest.raises(ValueError, match=r"no question 'frend'; did you mean 'friend'"):
         exercises.predict("frend")
+
+
+def test_a_figure_lends_its_values_and_no_widget_stays():
+    figure = OneUnit(w=-2.0)
+    asked = Question(
+        "q", "1-structure/memory", {"1": "", "2": ""}, lambda: "1", shows=lambda: figure
+    )
+    assert asked.spec()["figure"] == {"name": "unit", "state": OneUnit(w=-2.0).state}
+    assert figure.comm is None
+    assert QUESTIONS["throw"].spec()["figure"]["state"]["updates"] == 33  # as the page says
+    assert QUESTIONS["friend"].spec()["figure"] is None
 
 
 def test_a_range_is_found_by_its_number():

@@ -352,7 +352,6 @@ def test_a_click_on_the_graph_picks_the_path_and_the_controls_do_too(twin):
 
     page.locator("[data-click=W2]").click()
     assert (state()["error"], state()["path"]) == ("E3", 2)
-    settle(page)  # what is drawn anew under a press loses the click
     page.locator("[data-click=E2]").click()
     assert (state()["error"], state()["path"]) == ("E2", 1)
     settle(page)

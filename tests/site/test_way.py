@@ -152,6 +152,7 @@ def test_what_is_damaged_counts_as_nothing(visit, kept):
         page.goto(address)
     answer(page, "friend")
     page.go_back()
+    page.reload()
     reloaded_until(page, COUNTS)
 
 

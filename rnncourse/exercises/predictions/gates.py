@@ -195,7 +195,7 @@ def be_the_cell() -> str:
 @question(
     "outside-quotations",
     page="4-lstm/watched",
-    shows=lambda: activations.Activations(unit=7, show="c", position=62, gradient=True),
+    shows=lambda: activations.Activations(**activations.PRESETS["outside"], gradient=True),
     replies={
         "farther": (
             "It would if it held something there. Outside there is nothing to hold: the unit is "
@@ -402,12 +402,13 @@ def wide_open_learns_slowly() -> float:
 # ---------------------------------------------------------------- the forget bias
 
 
+ONE_SHUT = [0.05 if t == 20 else free for t, free in enumerate(carousel.FREE, start=1)]
+
+
 @question(
     "one-gate-shut",
     page="4-lstm/forget-bias",
-    shows=lambda: carousel.Carousel(
-        b_f=3.0, gates=[0.05 if t == 20 else -1.0 for t in range(1, 41)]
-    ),
+    shows=lambda: carousel.Carousel(b_f=3.0, gates=ONE_SHUT),
     replies={
         "as much": "That is so for the direct path alone. Other ways lead around the shut gate.",
         "less": "A third is left, where the direct path keeps a twentieth.",
@@ -416,8 +417,7 @@ def wide_open_learns_slowly() -> float:
 )
 def one_gate_shut() -> str:
     """What does the full derivative lose when one forget gate is held at 0.05?"""
-    held = [0.05 if t == 20 else free for t, free in enumerate(carousel.FREE, start=1)]
-    free, shut = carousel.curves(3.0, 1.0), carousel.curves(3.0, 1.0, held)
+    free, shut = carousel.curves(3.0, 1.0), carousel.curves(3.0, 1.0, ONE_SHUT)
     direct, full = (float(shut[path][0] / free[path][0]) for path in ("direct", "full"))
     return "nothing" if full > 0.95 else "less" if full > 2 * direct else "as much"
 

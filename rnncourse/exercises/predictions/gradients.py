@@ -447,10 +447,17 @@ def slopes_in_the_bound() -> float:
 # ---------------------------------------------------------------- when learning diverges
 
 
+def thrown() -> tuple[float, int]:
+    """Return the length of the figure's longest move, and the update that makes it."""
+    path = cliff.descend(5.5, -2.0, 0.5)
+    moved = [cliff.farthest(path, k, 0.5) for k in range(cliff.UPDATES + 1)]
+    return moved[-1], moved.index(moved[-1])
+
+
 @question(
     "throw",
     page="3-gradients/cliff",
-    shows=lambda: cliff.Cliff(updates=33),
+    shows=lambda: cliff.Cliff(updates=thrown()[1]),
     replies={
         "0.2": "Ten times its longest move so far? The wall is far steeper than that.",
         "2": "The map is about two wide. It is thrown beyond the map.",
@@ -459,7 +466,7 @@ def slopes_in_the_bound() -> float:
 )
 def throw() -> str:
     """How far does its largest move throw plain gradient descent?"""
-    moved = cliff.farthest(cliff.descend(5.5, -2.0, 0.5), cliff.UPDATES, 0.5)
+    moved, _ = thrown()
     return "more than 200" if moved > 200 else f"{closest(moved, (0.2, 2)):g}"
 
 
