@@ -190,12 +190,21 @@ class Question:
         """Return the name and the values of the figure that shows the answer."""
         if self.shows is None:
             return None
-        figure = self.shows()
+        figure: object = self.shows() if callable(self.shows) else None
+        if not isinstance(figure, Explorable):
+            found = f"shows of {self.name!r} is {self.shows!r}"
+            raise TypeError(f"{found}, expected a function that makes a figure")
         figure.close()  # its values are wanted, no widget that stays in the kernel
         return {"name": figure.name, "state": figure.state}
 
     def spec(self) -> dict[str, Any]:
-        """Return what the page needs to know."""
+        """Return what the page needs to know.
+
+        Raises
+        ------
+        TypeError
+            What the question `shows` is no function, or one that makes no figure.
+        """
         replies = [
             {"low": max(answer[0], -LARGEST), "high": min(answer[1], LARGEST), "reply": reply}
             if isinstance(answer, tuple)

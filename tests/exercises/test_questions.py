@@ -58,6 +58,15 @@ def test_a_figure_lends_its_values_and_no_widget_stays():
     assert QUESTIONS["friend"].spec()["figure"] is None
 
 
+@pytest.mark.parametrize("shows", [lambda: None, lambda: {"w": 1.0}, "unit", OneUnit()])
+def test_what_shows_an_answer_must_make_a_figure(shows):
+    asked = Question("q", "1-structure/memory", {"1": "", "2": ""}, lambda: "1", shows=shows)
+    with pytest.raises(
+        TypeError, match=r"shows of 'q' is .*, expected a function that makes a fig"
+    ):
+        asked.spec()
+
+
 def test_a_range_is_found_by_its_number():
     ranges = {(0.9, 1.1): "right", (0.0, 0.9): "too small", (1.1, float("inf")): "too large"}
     assert Question("q", "1-structure/memory", ranges, lambda: 1.0).right == 0
